@@ -1,0 +1,44 @@
+# One command each; all of them create .venv and build what they need. See CONTRIBUTING.md.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd)
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.cli $(VENV)/.native
+	$(BIN)/duisign demo
+
+test: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.lint $(VENV)/.native
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/cython-lint src
+	$(BIN)/mypy
+	$(BIN)/stubtest duisign --mypy-config-file pyproject.toml --ignore-missing-stub
+
+bench: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python bench/bench_duisign.py
+
+# What the build itself needs is installed first, so that a rebuild downloads nothing.
+$(VENV)/.build: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check $$($(BIN)/python -c \
+		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	touch $@
+
+# An editable install with extras: $(VENV)/.cli, .test, .lint are stamps named after the extra.
+$(VENV)/.cli $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.build setup.py
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[$*]"
+	touch $@ $(VENV)/.native
+
+# Edited .pyx, .pxd or setup.py: build in place, only what changed.
+$(VENV)/.native: $(NATIVE) setup.py $(VENV)/.build
+	$(BIN)/python setup.py --quiet build_ext --inplace
+	touch $@
+
+clean:
+	rm -rf $(VENV) build src/*.egg-info src/duisign/*.c src/duisign/*.so

@@ -1,0 +1,54 @@
+"""Signs and verifies the XML messages of Great Britain's smart metering network (DUIS, signed under SMKI)."""
+
+from duisign.algorithms import CanonicalizationMethod, KeyInfo, Profile
+from duisign.canonicalization import canonicalize
+from duisign.errors import (
+    AmbiguousSignerError,
+    CanonicalizationError,
+    CertificateError,
+    ConfigurationError,
+    DigestMismatchError,
+    DocumentError,
+    DuisignError,
+    SignatureExistsError,
+    SignatureFormatError,
+    SignatureMismatchError,
+    UnknownSignerError,
+    UnsignedMessageError,
+    VerificationError,
+)
+from duisign.message import VerifiedMessage
+from duisign.message_class import MessageClass, message_class
+from duisign.remote_party_role import RemotePartyRole
+from duisign.request_id import RequestId
+from duisign.signer import Signer
+from duisign.trust import PinnedCertificates
+from duisign.verifier import Verifier
+
+__all__ = [
+    "AmbiguousSignerError",
+    "CanonicalizationError",
+    "CanonicalizationMethod",
+    "CertificateError",
+    "ConfigurationError",
+    "DigestMismatchError",
+    "DocumentError",
+    "DuisignError",
+    "KeyInfo",
+    "MessageClass",
+    "PinnedCertificates",
+    "Profile",
+    "RemotePartyRole",
+    "RequestId",
+    "SignatureExistsError",
+    "SignatureFormatError",
+    "SignatureMismatchError",
+    "Signer",
+    "UnknownSignerError",
+    "UnsignedMessageError",
+    "VerificationError",
+    "VerifiedMessage",
+    "Verifier",
+    "canonicalize",
+    "message_class",
+]

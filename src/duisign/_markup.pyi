@@ -1,0 +1,9 @@
+from typing import Final
+
+UTF8: Final[int]
+OTHER_ENCODING: Final[int]
+DOCTYPE: Final[int]
+
+def prolog(document: bytes, decoded: bool) -> int: ...
+def splice(document: bytes, insertion: bytes, drop_child: int) -> bytes: ...
+def strip(document: bytes) -> bytes: ...

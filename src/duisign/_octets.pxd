@@ -1,0 +1,50 @@
+# The output of the tree lane: a growing buffer that keeps everything, or one block that feeds SHA-256.
+
+from cpython.object cimport PyObject
+from libc.string cimport memcpy, strlen
+
+
+cdef enum:
+    # Octets. Large enough that one update of the digest hides its call, small enough to stay in L2.
+    DIGEST_BLOCK = 65536
+
+
+cdef struct Octets:
+    # owned; freed by octets_free
+    unsigned char* data
+    size_t length
+    size_t capacity
+    # borrowed hashlib object that takes full blocks, or NULL: keep everything
+    PyObject* sha256
+    # out of memory, or the digest refused: sticky, the output is void
+    bint failed
+
+
+cdef int octets_open(Octets* octets, size_t capacity, PyObject* sha256) except -1
+cdef void octets_free(Octets* octets) noexcept nogil
+cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil
+cdef bytes octets_take(Octets* octets)
+
+
+cdef inline void put(Octets* octets, const unsigned char* source, size_t length) noexcept nogil:
+    if length > octets.capacity - octets.length:
+        octets_put_slow(octets, source, length)
+        return
+    memcpy(octets.data + octets.length, source, length)
+    octets.length += length
+
+
+cdef inline void put_octet(Octets* octets, unsigned char octet) noexcept nogil:
+    if octets.length == octets.capacity:
+        octets_put_slow(octets, &octet, 1)
+        return
+    octets.data[octets.length] = octet
+    octets.length += 1
+
+
+cdef void put_text(Octets* octets, const unsigned char* source) noexcept nogil
+cdef void put_attribute_value(Octets* octets, const unsigned char* source) noexcept nogil
+
+
+cdef inline void put_string(Octets* octets, const char* string) noexcept nogil:
+    put(octets, <const unsigned char*> string, strlen(string))

@@ -1,0 +1,129 @@
+"""The slow paths of the tree lane's output: growth, and full blocks into SHA-256."""
+
+from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.memoryview cimport PyMemoryView_FromMemory
+from cpython.buffer cimport PyBUF_READ
+from cpython.object cimport PyObject
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy
+
+
+# Octets that need an escape, or end the string: text content, and attribute values.
+cdef unsigned char[256] TEXT_STOPS
+cdef unsigned char[256] ATTRIBUTE_STOPS
+cdef unsigned char _octet
+for _octet in b"\0&<>\r":
+    TEXT_STOPS[_octet] = 1
+for _octet in b'\0&<"\t\n\r':
+    ATTRIBUTE_STOPS[_octet] = 1
+
+
+cdef int octets_open(Octets* octets, size_t capacity, PyObject* sha256) except -1:
+    """Prepare a buffer; `capacity` in octets is a hint, ignored for a digest."""
+    octets.length = 0
+    octets.failed = False
+    octets.sha256 = sha256
+    octets.capacity = DIGEST_BLOCK if sha256 != NULL else (capacity if capacity > 256 else 256)
+    octets.data = <unsigned char*> malloc(octets.capacity)
+    if octets.data == NULL:
+        octets.capacity = 0
+        raise MemoryError
+    return 0
+
+
+cdef void octets_free(Octets* octets) noexcept nogil:
+    free(octets.data)
+    octets.data = NULL
+    octets.length = octets.capacity = 0
+
+
+cdef int _update(Octets* octets, const unsigned char* source, size_t length) noexcept with gil:
+    try:
+        (<object> octets.sha256).update(PyMemoryView_FromMemory(<char*> source, length, PyBUF_READ))
+        return 0
+    except BaseException:  # reported by the owner of the buffer, who holds the GIL again
+        return -1
+
+
+cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil:
+    cdef size_t capacity
+    cdef unsigned char* data
+    if octets.failed:
+        return
+    if octets.sha256 != NULL:
+        if octets.length and _update(octets, octets.data, octets.length) < 0:
+            octets.failed = True
+            return
+        octets.length = 0
+        if length >= octets.capacity:
+            if _update(octets, source, length) < 0:
+                octets.failed = True
+            return
+    else:
+        capacity = octets.length + length
+        if capacity < length or capacity > (<size_t> -1) // 4:
+            octets.failed = True
+            return
+        # A canonical form is rarely longer than its document, whose length was the hint: grow by a half.
+        capacity += capacity // 2
+        data = <unsigned char*> realloc(octets.data, capacity)
+        if data == NULL:
+            octets.failed = True
+            return
+        octets.data = data
+        octets.capacity = capacity
+    memcpy(octets.data + octets.length, source, length)
+    octets.length += length
+
+
+cdef bytes octets_take(Octets* octets):
+    """What was written, as bytes; for a digest buffer the SHA-256 digest, 32 octets."""
+    if octets.failed:
+        raise MemoryError
+    if octets.sha256 != NULL:
+        if octets.length and _update(octets, octets.data, octets.length) < 0:
+            raise MemoryError
+        octets.length = 0
+        return (<object> octets.sha256).digest()
+    return PyBytes_FromStringAndSize(<char*> octets.data, octets.length)
+
+
+cdef inline void put_escaped(
+    Octets* out, const unsigned char* source, const unsigned char* stops,
+) noexcept nogil:
+    cdef const unsigned char* start = source
+    cdef unsigned char octet
+    while True:
+        while not stops[source[0]]:
+            source += 1
+        if source != start:
+            put(out, start, source - start)
+        octet = source[0]
+        if octet == 0:
+            return
+        elif octet == c"&":
+            put(out, b"&amp;", 5)
+        elif octet == c"<":
+            put(out, b"&lt;", 4)
+        elif octet == c">":
+            put(out, b"&gt;", 4)
+        elif octet == c'"':
+            put(out, b"&quot;", 6)
+        elif octet == c"\t":
+            put(out, b"&#x9;", 5)
+        elif octet == c"\n":
+            put(out, b"&#xA;", 5)
+        else:
+            put(out, b"&#xD;", 5)
+        source += 1
+        start = source
+
+
+cdef void put_text(Octets* octets, const unsigned char* source) noexcept nogil:
+    """Write a text node: & < > and carriage return escaped (Canonical XML 1.0 section 2.3)."""
+    put_escaped(octets, source, TEXT_STOPS)
+
+
+cdef void put_attribute_value(Octets* octets, const unsigned char* source) noexcept nogil:
+    """Write an attribute value: & < " tab, line feed and carriage return escaped."""
+    put_escaped(octets, source, ATTRIBUTE_STOPS)

@@ -1,0 +1,30 @@
+from typing import Any, final
+
+from lxml.etree import _Element
+
+from duisign.algorithms import Profile
+
+@final
+class SignatureElement:
+    @property
+    def profile(self) -> Profile: ...
+    @property
+    def digest_value(self) -> bytes: ...
+    @property
+    def der_signature(self) -> bytes: ...
+    def signed_octets(self) -> bytes: ...
+    def signed_info_digest(self) -> bytes: ...
+    def key_hints(self) -> list[tuple[Any, ...]] | None: ...
+
+def digest_for_signing(
+    root: _Element, algorithm: int, replace: bool, max_depth: int, size: int, exists_sentence: str
+) -> tuple[bytes, bool, int]: ...
+def read_signature(
+    root: _Element,
+    *,
+    profiles: frozenset[Profile],
+    unmarked_c14n: bool,
+    java_widths: bool,
+    max_depth: int,
+    size: int,
+) -> SignatureElement: ...

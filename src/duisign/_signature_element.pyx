@@ -1,0 +1,466 @@
+"""The Signature element in a tree: where it may stand, what it may hold, what it says.
+
+XMLDSig Core 1.1 section 4, restricted to the wire profile (DESIGN section 2). Nodes are borrowed from lxml and
+only read; a `SignatureElement` keeps their document alive.
+"""
+
+from libc.string cimport strcmp, strlen
+
+from lxml.includes.etreepublic cimport _Element, import_lxml__etree
+from lxml.includes.tree cimport (
+    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlDoc, xmlNode, xmlNs,
+)
+
+from duisign._signature_value cimport decode_base64, der_from_raw
+from duisign._tree_lane cimport EXCLUSIVE, canonical
+
+from duisign.algorithms import Profile
+from duisign.errors import DocumentError, SignatureExistsError, SignatureFormatError, UnsignedMessageError
+
+cdef enum:
+    # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
+    LONG_WALK = 32768
+
+cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
+cdef const char* DSIG11 = b"http://www.w3.org/2009/xmldsig11#"
+cdef const char* SERVICE_GATEWAY = b"http://www.dccinterface.co.uk/ServiceUserGateway"
+cdef const char* EXCLUSIVE_C14N = b"http://www.w3.org/2001/10/xml-exc-c14n#"
+cdef const char* EXCLUSIVE_C14N_UNMARKED = b"http://www.w3.org/2001/10/xml-exc-c14n"
+cdef const char* ENVELOPED_SIGNATURE = b"http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+cdef const char* ECDSA_SHA256 = b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
+cdef const char* SHA256 = b"http://www.w3.org/2001/04/xmlenc#sha256"
+
+# Parents of the inner signatures of SMETS1 messages, innermost first (DESIGN section 3).
+cdef enum:
+    INNER_PATHS = 2
+    INNER_PATH_LENGTH = 6
+cdef const char* INNER[INNER_PATHS][INNER_PATH_LENGTH]
+INNER[0] = [b"SMETS1SignedResponse", b"SMETS1ResponseMessage", b"Body", b"Response", NULL, NULL]
+INNER[1] = [b"S1SPAlert", b"S1SPAlertDSP", b"DCCAlert", b"DCCAlertMessage", b"Body", b"Response"]
+
+cdef object _DUIS = Profile.DUIS
+cdef object _SIGNXML = Profile.SIGNXML
+
+
+cdef inline bint is_named(const xmlNode* node, const char* uri, const char* name) noexcept nogil:
+    return (
+        strcmp(<const char*> node.name, name) == 0
+        and node.ns != NULL and node.ns.href != NULL and strcmp(<const char*> node.ns.href, uri) == 0
+    )
+
+
+cdef bint is_inner_place(const xmlNode* signature) noexcept nogil:
+    cdef int path, level
+    cdef const xmlNode* ancestor
+    for path in range(INNER_PATHS):
+        ancestor = signature.parent
+        for level in range(INNER_PATH_LENGTH):
+            if INNER[path][level] == NULL:
+                break
+            if ancestor.type != XML_ELEMENT_NODE or not is_named(ancestor, SERVICE_GATEWAY, INNER[path][level]):
+                ancestor = NULL
+                break
+            ancestor = ancestor.parent
+        if ancestor != NULL and ancestor.type != XML_ELEMENT_NODE:
+            return True
+    return False
+
+
+cdef struct Places:
+    # the Signature that is a child of the root, or NULL
+    xmlNode* outer
+    int outer_count
+    int inner_count
+    int misplaced_count
+    bint too_deep
+
+
+cdef void find_signatures(xmlNode* root, int max_depth, Places* places) noexcept nogil:
+    """Visit every element of the document, find its Signatures, and stop below the depth limit."""
+    cdef xmlNode* node = root
+    cdef int depth = 1
+    places.outer = NULL
+    places.outer_count = places.inner_count = places.misplaced_count = 0
+    places.too_deep = False
+    while True:
+        if node.type == XML_ELEMENT_NODE:
+            if node.name[0] == c"S" and is_named(node, DSIG, b"Signature"):
+                if node.parent == root:
+                    places.outer = node
+                    places.outer_count += 1
+                elif is_inner_place(node):
+                    places.inner_count += 1
+                else:
+                    places.misplaced_count += 1
+            if node.children != NULL:
+                if depth == max_depth:
+                    # A text node below the last level is fine, an element there is not.
+                    if has_element(node):
+                        places.too_deep = True
+                        return
+                else:
+                    node = node.children
+                    depth += 1
+                    continue
+        while node != root and node.next == NULL:
+            node = node.parent
+            depth -= 1
+        if node == root:
+            return
+        node = node.next
+
+
+cdef bint has_element(const xmlNode* node) noexcept nogil:
+    cdef const xmlNode* child = node.children
+    while child != NULL:
+        if child.type == XML_ELEMENT_NODE:
+            return True
+        child = child.next
+    return False
+
+
+cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1:
+    """Check the document as a whole, and find its Signatures."""
+    cdef xmlNode* node = root._c_node
+    if node == NULL or node.type != XML_ELEMENT_NODE:
+        raise DocumentError("wrong-type", "This is not an XML element: pass an element, not a comment or instruction.")
+    if node.doc.intSubset != NULL or node.doc.extSubset != NULL:
+        raise DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+    if node.doc.version != NULL and strcmp(<const char*> node.doc.version, b"1.0") != 0:
+        raise DocumentError("xml-version", "The document is not XML 1.0: declare and send XML 1.0.")
+    if size >= LONG_WALK:
+        with nogil:
+            find_signatures(node, max_depth, places)
+    else:
+        find_signatures(node, max_depth, places)
+    if places.too_deep:
+        raise DocumentError("too-deep", f"Elements are nested deeper than {max_depth} levels: refuse the document.")
+    if places.misplaced_count or is_named(node, DSIG, b"Signature"):
+        raise SignatureFormatError(
+            "signature-misplaced",
+            "A Signature stands where none may be: only a child of the root, or a SMETS1 inner signature, can be.",
+        )
+    if places.inner_count > 1:
+        raise SignatureFormatError("signature-repeated", "There are several inner Signatures where one may be.")
+    if places.outer_count > 1:
+        raise SignatureFormatError(
+            "signature-repeated", "The root has several Signatures: have the sender send exactly one."
+        )
+    return 0
+
+
+def digest_for_signing(
+    _Element root not None, int algorithm, bint replace, int max_depth, Py_ssize_t size, str exists_sentence not None,
+):
+    """What `Signer` needs to know of a document.
+
+    Returns the SHA-256 digest of its canonical form without its Signature (32 octets), whether the root binds the
+    prefix ds to XMLDSig, and the index of the existing Signature among the elements below the root, or -1.
+    """
+    cdef Places places
+    cdef xmlNode* node
+    cdef const xmlNs* ns
+    cdef int index = -1
+    cdef bint binds_ds = False
+    locate(root, max_depth, size, &places)
+    if places.outer != NULL:
+        if not replace:
+            raise SignatureExistsError("signature-exists", exists_sentence)
+        node = places.outer
+        while node != NULL:
+            if node.type == XML_ELEMENT_NODE:
+                index += 1
+            node = node.prev
+    ns = root._c_node.nsDef
+    while ns != NULL:
+        if ns.prefix != NULL and strcmp(<const char*> ns.prefix, b"ds") == 0:
+            binds_ds = ns.href != NULL and strcmp(<const char*> ns.href, DSIG) == 0
+        ns = ns.next
+    digest = canonical(
+        <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, True, size >= LONG_WALK
+    )
+    return digest, binds_ds, index
+
+
+cdef object malformed(str code, str sentence):
+    check = "key-info" if code.startswith("key-info") else "signature"
+    return SignatureFormatError(code, sentence, check=check)
+
+
+cdef xmlNode* element_from(xmlNode* node, str code) except? NULL:
+    """The first element from `node` on among its siblings, or NULL; only white space may stand before it."""
+    cdef const unsigned char* octet
+    while node != NULL:
+        if node.type == XML_ELEMENT_NODE:
+            return node
+        if node.type != XML_TEXT_NODE and node.type != XML_CDATA_SECTION_NODE:
+            raise malformed(code, "A comment, instruction or entity stands in the Signature: it must hold none.")
+        octet = node.content
+        while octet != NULL and octet[0] != 0:
+            if octet[0] != c" " and octet[0] != c"\n" and octet[0] != c"\r" and octet[0] != c"\t":
+                raise malformed(code, "Text stands between the elements of the Signature: it must hold none.")
+            octet += 1
+        node = node.next
+    return NULL
+
+
+cdef xmlNode* expected(xmlNode* node, const char* name, str code) except NULL:
+    """The element `name` of XMLDSig, which must be the first from `node` on."""
+    node = element_from(node, code)
+    if node == NULL or not is_named(node, DSIG, name):
+        raise malformed(code, f"The Signature lacks {name.decode()} where it must stand, or has something else there.")
+    return node
+
+
+cdef int end_of_content(xmlNode* node, str code) except -1:
+    if element_from(node, code) != NULL:
+        raise malformed(code, "The Signature holds an element that the wire profile does not allow.")
+    return 0
+
+
+cdef int no_attributes(const xmlNode* node) except -1:
+    if node.properties != NULL:
+        raise malformed("signature-attribute", "An element of the Signature has an attribute that it may not have.")
+    return 0
+
+
+cdef const char* sole_attribute(const xmlNode* node, const char* name) except NULL:
+    """The value of the attribute `name`, which must be the only one."""
+    cdef const xmlAttr* attribute = node.properties
+    if (
+        attribute == NULL or attribute.next != NULL or attribute.ns != NULL
+        or strcmp(<const char*> attribute.name, name) != 0
+        or (attribute.children != NULL
+            and (attribute.children.type != XML_TEXT_NODE or attribute.children.next != NULL))
+    ):
+        raise malformed("signature-attribute", "An element of the Signature lacks its attribute, or has another.")
+    if attribute.children == NULL or attribute.children.content == NULL:
+        return b""
+    return <const char*> attribute.children.content
+
+
+cdef xmlNode* algorithm_element(xmlNode* node, const char* name, const char* uri, str code) except NULL:
+    """The empty element `name` from `node` on, whose Algorithm must be exactly `uri`."""
+    node = expected(node, name, "signature-content")
+    if strcmp(sole_attribute(node, b"Algorithm"), uri) != 0:
+        raise SignatureFormatError(
+            code, f"{name.decode()} is not {uri.decode()}: the wire profile allows no other.", check="algorithms"
+        )
+    end_of_content(node.children, "signature-content")
+    return node
+
+
+cdef bytes leaf_text(const xmlNode* node, str code):
+    """The text of an element that holds text alone."""
+    cdef const xmlNode* child = node.children
+    cdef list pieces
+    if child != NULL and child.next == NULL and child.type == XML_TEXT_NODE and child.content != NULL:
+        return <bytes> (<const char*> child.content)
+    pieces = []
+    while child != NULL:
+        if child.type != XML_TEXT_NODE and child.type != XML_CDATA_SECTION_NODE:
+            raise malformed(code, "A value of the Signature holds something else than text: it must not.")
+        if child.content != NULL:
+            pieces.append(<bytes> (<const char*> child.content))
+        child = child.next
+    return b"".join(pieces)
+
+
+cdef class SignatureElement:
+    """A Signature of the wire profile, read and checked; nothing in it is trusted yet.
+
+    `profile`: the Profile that its Transforms name. `digest_value`: 32 octets. `der_signature`: the ECDSA signature
+    as DER, both integers in range.
+    """
+
+    cdef _Element root
+    cdef xmlNode* signature
+    cdef xmlNode* signed_info
+    cdef xmlNode* key_info
+    cdef int max_depth
+    cdef Py_ssize_t size
+    cdef readonly object profile
+    cdef readonly bytes digest_value
+    cdef readonly bytes der_signature
+
+    def signed_octets(self):
+        """The canonical octets of the document without this Signature: what DigestValue is about."""
+        return canonical(
+            <xmlNode*> self.root._c_node.doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
+            self.max_depth, self.size, False, self.size >= LONG_WALK,
+        )
+
+    def signed_info_digest(self):
+        """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
+        return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False)
+
+    def key_hints(self):
+        """What KeyInfo says of the key: None without KeyInfo, else a list of tuples whose first item is a kind.
+
+        ("issuer-serial", issuer text, serial text), ("certificate", DER), ("ski", octets), ("subject-name", text),
+        ("digest", SHA-256 of the certificate). What could supply a key by itself is left out.
+        """
+        cdef xmlNode* node
+        cdef xmlNode* item
+        cdef list hints
+        if self.key_info == NULL:
+            return None
+        hints = []
+        node = element_from(self.key_info.children, "key-info-content")
+        while node != NULL:
+            if is_named(node, DSIG, b"X509Data"):
+                no_attributes(node)
+                item = element_from(node.children, "key-info-content")
+                while item != NULL:
+                    add_hint(hints, item)
+                    item = element_from(item.next, "key-info-content")
+            node = element_from(node.next, "key-info-content")
+        return hints
+
+
+cdef int add_hint(list hints, xmlNode* node) except -1:
+    cdef xmlNode* issuer
+    cdef xmlNode* serial
+    if is_named(node, DSIG, b"X509IssuerSerial"):
+        issuer = expected(node.children, b"X509IssuerName", "key-info-content")
+        serial = expected(issuer.next, b"X509SerialNumber", "key-info-content")
+        end_of_content(serial.next, "key-info-content")
+        hints.append((
+            "issuer-serial",
+            leaf_text(issuer, "key-info-content").decode(), leaf_text(serial, "key-info-content").decode(),
+        ))
+    elif is_named(node, DSIG, b"X509Certificate"):
+        hints.append(("certificate", binary_hint(node)))
+    elif is_named(node, DSIG, b"X509SKI"):
+        hints.append(("ski", binary_hint(node)))
+    elif is_named(node, DSIG, b"X509SubjectName"):
+        hints.append(("subject-name", leaf_text(node, "key-info-content").decode()))
+    elif is_named(node, DSIG11, b"X509Digest"):
+        if strcmp(sole_attribute(node, b"Algorithm"), SHA256) != 0:
+            raise malformed("key-info-content", f"X509Digest is not by {SHA256.decode()}: no other is read.")
+        hints.append(("digest", binary_hint(node)))
+    return 0
+
+
+cdef bytes binary_hint(const xmlNode* node):
+    cdef bytes encoded = leaf_text(node, "key-info-content")
+    decoded = decode_base64(encoded, len(encoded))
+    if decoded is None:
+        raise malformed("key-info-content", "A value in KeyInfo is not strict base64: encode it by RFC 4648 section 4.")
+    return decoded
+
+
+cdef object read_transforms(xmlNode* transforms):
+    """The Profile that a Transforms element names, or None."""
+    cdef xmlNode* node = expected(transforms.children, b"Transform", "signature-content")
+    cdef xmlNode* second
+    if strcmp(sole_attribute(node, b"Algorithm"), ENVELOPED_SIGNATURE) != 0:
+        return None
+    if element_from(node.children, "signature-content") != NULL:
+        return None
+    second = element_from(node.next, "signature-content")
+    if second == NULL:
+        return _DUIS
+    second = expected(second, b"Transform", "signature-content")
+    if strcmp(sole_attribute(second, b"Algorithm"), EXCLUSIVE_C14N) != 0:
+        return None
+    if element_from(second.children, "signature-content") != NULL:
+        return None
+    if element_from(second.next, "signature-content") != NULL:
+        return None
+    return _SIGNXML
+
+
+cdef bytes read_digest_value(const xmlNode* node):
+    cdef bytes encoded = leaf_text(node, "digest-value")
+    decoded = decode_base64(encoded, len(encoded))
+    if decoded is None or len(decoded) != 32:
+        raise SignatureFormatError("digest-value", "DigestValue is not 32 octets in strict base64.")
+    return decoded
+
+
+cdef bytes read_signature_value(const xmlNode* node, bint java_widths):
+    """The SignatureValue as DER."""
+    cdef bytes encoded = leaf_text(node, "signature-value-encoding")
+    cdef Py_ssize_t width
+    decoded = decode_base64(encoded, len(encoded))
+    if decoded is None:
+        raise SignatureFormatError("signature-value-encoding", "SignatureValue is not strict base64.")
+    width = len(<bytes> decoded)
+    if width != 64 and not (java_widths and (width == 62 or width == 66)):
+        raise SignatureFormatError(
+            "signature-value-width", "SignatureValue is not 64 octets: it must be raw r and s of 32 octets each."
+        )
+    der = der_from_raw(<bytes> decoded, width // 2)
+    if der is None:
+        raise SignatureFormatError("signature-value-range", "SignatureValue holds an integer outside 1 to n - 1.")
+    return der
+
+
+def read_signature(
+    _Element root not None, *, frozenset profiles not None, bint unmarked_c14n, bint java_widths, int max_depth,
+    Py_ssize_t size,
+):
+    """Find the Signature of a parsed document and check it against the wire profile.
+
+    Returns a SignatureElement; raises DocumentError, UnsignedMessageError, SignatureFormatError.
+    """
+    cdef Places places
+    cdef SignatureElement found
+    cdef xmlNode* node
+    cdef xmlNode* reference
+    cdef xmlNode* signature_value
+    cdef const char* method
+    locate(root, max_depth, size, &places)
+    if places.outer == NULL:
+        raise UnsignedMessageError("unsigned", "The message has no Signature: nobody vouches for it.")
+    found = SignatureElement.__new__(SignatureElement)
+    found.root = root
+    found.max_depth = max_depth
+    found.size = size
+    found.signature = places.outer
+    no_attributes(places.outer)
+
+    # Signature: SignedInfo, SignatureValue, KeyInfo or nothing
+    found.signed_info = expected(places.outer.children, b"SignedInfo", "signature-content")
+    no_attributes(found.signed_info)
+    signature_value = expected(found.signed_info.next, b"SignatureValue", "signature-content")
+    no_attributes(signature_value)
+    found.key_info = element_from(signature_value.next, "signature-content")
+    if found.key_info != NULL:
+        found.key_info = expected(found.key_info, b"KeyInfo", "signature-content")
+        no_attributes(found.key_info)
+        end_of_content(found.key_info.next, "signature-content")
+
+    # SignedInfo: CanonicalizationMethod, SignatureMethod, one Reference
+    node = expected(found.signed_info.children, b"CanonicalizationMethod", "signature-content")
+    method = sole_attribute(node, b"Algorithm")
+    if unmarked_c14n and strcmp(method, EXCLUSIVE_C14N_UNMARKED) == 0:
+        end_of_content(node.children, "signature-content")
+    else:
+        algorithm_element(node, b"CanonicalizationMethod", EXCLUSIVE_C14N, "canonicalization-method")
+    node = algorithm_element(node.next, b"SignatureMethod", ECDSA_SHA256, "signature-method")
+    reference = expected(node.next, b"Reference", "signature-content")
+    if element_from(reference.next, "signature-content") != NULL:
+        raise SignatureFormatError("reference-count", "SignedInfo has more than its one Reference to the document.")
+
+    # Reference: URI="", Transforms, DigestMethod, DigestValue
+    if strlen(sole_attribute(reference, b"URI")) != 0:
+        raise SignatureFormatError("reference-uri", 'The Reference must have URI="", the whole document.')
+    node = expected(reference.children, b"Transforms", "signature-content")
+    no_attributes(node)
+    found.profile = read_transforms(node)
+    if found.profile is None or found.profile not in profiles:
+        raise SignatureFormatError(
+            "transforms", "The Transforms are not those of an accepted profile, in its order.", check="algorithms"
+        )
+    node = algorithm_element(node.next, b"DigestMethod", SHA256, "digest-method")
+    node = expected(node.next, b"DigestValue", "signature-content")
+    no_attributes(node)
+    found.digest_value = read_digest_value(node)
+    end_of_content(node.next, "signature-content")
+    found.der_signature = read_signature_value(signature_value, java_widths)
+    return found
+
+
+import_lxml__etree()

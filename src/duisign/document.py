@@ -1,0 +1,160 @@
+"""Documents: bytes that hold one XML document, and how they become a tree.
+
+Parsed by libxml2 through lxml with no DTD, no entities, no network and under limits, one parser per thread.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+import threading
+from typing import TYPE_CHECKING
+
+from lxml import etree
+
+from duisign._markup import DOCTYPE, UTF8, prolog
+from duisign.errors import ConfigurationError, DocumentError
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+
+if TYPE_CHECKING:
+    from lxml.etree import XMLParser, _Element
+
+__all__ = ["DocumentReader"]
+
+# Byte order marks and first characters, longest first (XML 1.0 appendix F). The mark stays in the decoded text.
+_SIGNATURES = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (b"<\0\0\0", "utf-32-le"),
+    (b"\0\0\0<", "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (b"<\0", "utf-16-le"),
+    (b"\0<", "utf-16-be"),
+)
+_LABEL = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
+_ASCII = bytes(range(128))
+_LABEL_OCTETS = 1024
+"""Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
+
+
+def _unsupported() -> DocumentError:
+    return DocumentError(
+        "unsupported-encoding",
+        "The document's encoding is not one that is read here the same way by everyone: send UTF-8.",
+    )
+
+
+class DocumentReader:
+    """Reads documents of at most `max_octets` octets and `max_depth` levels of elements. Shared by threads."""
+
+    __slots__ = ("_parsers", "max_depth", "max_octets")
+
+    def __init__(self, max_octets: int = MAX_DOCUMENT_OCTETS, max_depth: int = MAX_DEPTH) -> None:
+        # 2048: libxml2 parses no deeper, and the tree lane's stack of open elements ends there.
+        if not isinstance(max_depth, int) or not 1 <= max_depth <= 2048:
+            raise ConfigurationError("depth-limit", "max_depth must be a number of levels from 1 to 2048.")
+        if not isinstance(max_octets, int) or max_octets < 1:
+            raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
+        self.max_octets = max_octets
+        self.max_depth = max_depth
+        self._parsers = threading.local()
+
+    def parse(self, document: bytes) -> _Element:
+        """The root element of a document; raises DocumentError."""
+        if not isinstance(document, bytes):
+            raise DocumentError(
+                "wrong-type", f"A document is bytes, not {type(document).__name__}: encode it, or read the file as bytes."
+            )
+        if len(document) > self.max_octets:
+            raise DocumentError(
+                "document-too-large",
+                f"The document is longer than the limit of {self.max_octets} octets: raise max_octets or split it.",
+            )
+        kind = prolog(document, False)
+        if kind != UTF8:
+            if kind == DOCTYPE:
+                raise _doctype()
+            return self._parse_other(document)
+        return self._parse(document)
+
+    def decode(self, document: bytes) -> tuple[str, str] | None:
+        """Text and codec of a document that is not in UTF-8; None if it is, and its bytes are already UTF-8.
+
+        The text encodes back to the very same bytes; raises DocumentError where that is impossible.
+        """
+        if prolog(document, False) == UTF8:
+            return None
+        codec = _codec(document)
+        try:
+            text = document.decode(codec)
+            if text.encode(codec) == document:
+                return text, codec
+        except (UnicodeError, LookupError):
+            pass
+        raise _unsupported()
+
+    def _parse_other(self, document: bytes) -> _Element:
+        codec = _codec(document)
+        try:
+            utf8 = document.decode(codec).encode()
+        except (UnicodeError, LookupError):
+            raise _unsupported() from None
+        if prolog(utf8, True) == DOCTYPE:
+            raise _doctype()
+        root = self._parse(document)
+        used = root.getroottree().docinfo.encoding or "utf-8"
+        try:
+            # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing.
+            if codecs.lookup(used).name == codecs.lookup(codec).name:
+                return root
+        except LookupError:
+            pass
+        raise _unsupported()
+
+    def _parse(self, document: bytes) -> _Element:
+        try:
+            parser: XMLParser = self._parsers.parser
+        except AttributeError:
+            parser = self._parsers.parser = etree.XMLParser(
+                resolve_entities=False,
+                no_network=True,
+                load_dtd=False,
+                dtd_validation=False,
+                attribute_defaults=False,
+                collect_ids=False,
+                # Text up to the size limit; the depth is checked by ourselves, on the tree.
+                huge_tree=True,
+            )
+        try:
+            return etree.fromstring(document, parser)
+        except etree.XMLSyntaxError as error:
+            line, column = error.position
+            raise DocumentError(
+                "malformed-xml",
+                f"The document is not well-formed XML (libxml2 error {error.code}, line {line}, column {column}).",
+            ) from None
+        except (etree.LxmlError, ValueError, LookupError):
+            raise DocumentError("malformed-xml", "The document is not well-formed XML.") from None
+
+
+def _doctype() -> DocumentError:
+    return DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+
+
+def _codec(document: bytes) -> str:
+    """The Python codec of a document that is not in UTF-8, by its first octets or its label."""
+    for signature, codec in _SIGNATURES:
+        if document.startswith(signature):
+            return codec
+    label = _LABEL.match(document[:_LABEL_OCTETS])
+    if label is None:
+        raise _unsupported()
+    name = label[1].decode("ascii")
+    try:
+        # UTF-7, ISO 2022 and their like give ASCII octets other meanings, so that markup can hide in them.
+        if _ASCII.decode(name) != _ASCII.decode("ascii"):
+            raise _unsupported()
+        return codecs.lookup(name).name
+    except (LookupError, UnicodeError):
+        raise _unsupported() from None

@@ -1,0 +1,115 @@
+"""The exceptions of duisign.
+
+Every exception that a public call raises derives from `DuisignError`. Each has
+
+* ``code``: a stable, lower-case, hyphenated identifier of the refusal, fit for programs and logs;
+* ``check``: the check that failed, one of `CHECKS`;
+* a sentence (``str(error)``) that says what is wrong and what to do.
+
+No sentence quotes the document, a key, a passphrase or canonical octets. ``docs/errors.md`` lists every code
+with its meaning and remedy, and a test holds that list against the source.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CHECKS",
+    "AmbiguousSignerError",
+    "CanonicalizationError",
+    "CertificateError",
+    "ConfigurationError",
+    "DigestMismatchError",
+    "DocumentError",
+    "DuisignError",
+    "SignatureExistsError",
+    "SignatureFormatError",
+    "SignatureMismatchError",
+    "UnknownSignerError",
+    "UnsignedMessageError",
+    "VerificationError",
+]
+
+CHECKS = ("document", "signature", "algorithms", "key-info", "signer", "certificate", "digest", "signature-value")
+"""The checks of a verification, in the order in which they are made."""
+
+
+class DuisignError(Exception):
+    """Base of everything that duisign raises."""
+
+    check: str = "document"
+
+    def __init__(self, code: str, sentence: str, *, check: str | None = None) -> None:
+        super().__init__(sentence)
+        self.code = code
+        if check is not None:
+            self.check = check
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # The default would call __init__ with the sentence alone: errors cross process pools.
+        return _restore, (type(self), self.code, str(self), self.check)
+
+
+def _restore(kind: type[DuisignError], code: str, sentence: str, check: str) -> DuisignError:
+    return kind(code, sentence, check=check)
+
+
+class ConfigurationError(DuisignError):
+    """A Signer, Verifier or trust store cannot be built, or a call has arguments that it cannot have."""
+
+    check = "configuration"
+
+
+class DocumentError(DuisignError):
+    """The document cannot be read: not XML, not well-formed, has a DOCTYPE, too large, too deep, wrong type."""
+
+
+class CanonicalizationError(DuisignError):
+    """The document has no canonical form here: relative namespace URI, entity reference, unknown node."""
+
+
+class SignatureExistsError(DuisignError):
+    """The document to be signed already has a Signature, and the signer was not told to replace it."""
+
+    check = "signature"
+
+
+class VerificationError(DuisignError):
+    """Base of every verdict of a `Verifier` on a document that could be read: do not process the message."""
+
+    check = "signature"
+
+
+class UnsignedMessageError(VerificationError):
+    """The message has no Signature: nobody vouches for it."""
+
+
+class SignatureFormatError(VerificationError):
+    """The Signature is not one that the wire profile allows (DESIGN section 2; XMLDSig Core 1.1)."""
+
+
+class UnknownSignerError(VerificationError):
+    """KeyInfo names no certificate or key that the caller trusts."""
+
+    check = "signer"
+
+
+class AmbiguousSignerError(UnknownSignerError):
+    """Several trusted certificates fit, so the signature tells nothing about who signed."""
+
+
+class CertificateError(VerificationError):
+    """The signer's certificate must not be used: validity period, curve, key usage."""
+
+    check = "certificate"
+
+
+class DigestMismatchError(VerificationError):
+    """The document is not the one that was signed."""
+
+    check = "digest"
+
+
+class SignatureMismatchError(VerificationError):
+    """The SignatureValue was not made by the signer's key over this SignedInfo."""
+
+    check = "signature-value"

@@ -1,0 +1,18 @@
+"""The limits of duisign, each with its unit and reason."""
+
+from __future__ import annotations
+
+__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_OCTETS", "MAX_KEY_CANDIDATES", "MAX_SERIAL_DIGITS"]
+
+MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
+"""Octets of a document. The largest legal request is about 15 MB: a firmware image of 10,240,000 octets in base64
+and 50,000 device ids."""
+
+MAX_DEPTH = 256
+"""Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""
+
+MAX_KEY_CANDIDATES = 16
+"""Keys. A message without a usable KeyInfo is tried against at most so many, each one ECDSA verification."""
+
+MAX_SERIAL_DIGITS = 49
+"""Decimal digits of a certificate serial number: RFC 5280 section 4.1.2.2 allows 20 octets."""

@@ -1,0 +1,174 @@
+"""Organisation Certificates: what duisign reads from the X.509 certificate of a party of the SMKI.
+
+Facts: DESIGN section 4. Nothing here decides whether a certificate is trusted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from duisign.distinguished_name import comparable_name, rfc2253
+from duisign.errors import CertificateError, ConfigurationError
+from duisign.remote_party_role import RemotePartyRole
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+__all__ = ["OrganisationCertificate", "load_certificate", "load_public_key"]
+
+_ROLE = re.compile(r"[0-9A-Fa-f]{2}")
+_EUI64_OCTETS = 8
+
+
+def load_certificate(source: x509.Certificate | bytes) -> x509.Certificate:
+    """A certificate from an object, PEM or DER; raises ConfigurationError."""
+    if isinstance(source, x509.Certificate):
+        return source
+    if isinstance(source, bytes):
+        try:
+            if b"-----BEGIN" in source:
+                return x509.load_pem_x509_certificate(source)
+            return x509.load_der_x509_certificate(source)
+        except ValueError:
+            raise ConfigurationError(
+                "certificate-malformed", "This is no X.509 certificate that can be read: give one in PEM or DER."
+            ) from None
+    raise ConfigurationError(
+        "certificate-malformed", f"A certificate is an x509.Certificate, PEM or DER, not {type(source).__name__}."
+    )
+
+
+def load_public_key(source: object) -> ec.EllipticCurvePublicKey:
+    """A P-256 public key from an object or PEM; raises ConfigurationError."""
+    key = source
+    if isinstance(source, bytes):
+        try:
+            key = serialization.load_pem_public_key(source)
+        except ValueError:
+            raise ConfigurationError("key-malformed", "This is no public key that can be read: give PEM.") from None
+    if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
+        return key
+    raise ConfigurationError("key-curve", "The public key is not on P-256 (secp256r1): SMKI has no other.")
+
+
+class OrganisationCertificate:
+    """The facts of one certificate, read once. Immutable by convention, shared by threads."""
+
+    __slots__ = (
+        "_not_after",
+        "_not_before",
+        "_signs",
+        "certificate",
+        "entity_id",
+        "fingerprint",
+        "issuer",
+        "key_identifier",
+        "public_key",
+        "role",
+        "serial_number",
+        "subject",
+    )
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        try:
+            self.certificate = certificate
+            self.serial_number = certificate.serial_number
+            self.issuer = comparable_name(certificate.issuer)
+            self.subject = comparable_name(certificate.subject)
+            self.fingerprint = certificate.fingerprint(hashes.SHA256())
+            self.role = _role(certificate.subject)
+            self.entity_id = _entity_id(certificate.subject)
+            self._not_before = certificate.not_valid_before_utc.timestamp()
+            self._not_after = certificate.not_valid_after_utc.timestamp()
+            self.key_identifier, self._signs = _extensions(certificate)
+            key: object = certificate.public_key()
+        except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+            raise ConfigurationError(
+                "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
+            ) from None
+        except Exception as error:
+            # cryptography raises UnsupportedAlgorithm and others of its own for keys and extensions it cannot read.
+            if type(error).__module__.startswith("cryptography"):
+                raise ConfigurationError(
+                    "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
+                ) from None
+            raise
+        self.public_key = (
+            key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1) else None
+        )
+
+    def __repr__(self) -> str:
+        return f"<OrganisationCertificate {rfc2253(self.certificate.issuer)} {self.serial_number}>"
+
+    def check_usable(self, now: float) -> None:
+        """Raise CertificateError unless a signature made with this certificate may be believed.
+
+        `now`: seconds since the epoch. Checks curve, keyUsage (RFC 5280 section 4.2.1.3) and validity period.
+        """
+        if self.public_key is None:
+            raise CertificateError("certificate-curve", "The signer's certificate holds no P-256 key: SMKI has no other.")
+        if not self._signs:
+            raise CertificateError(
+                "certificate-key-usage", "The signer's certificate is not for digital signatures: refuse the message."
+            )
+        if now < self._not_before:
+            raise CertificateError("certificate-not-yet-valid", "The signer's certificate is not valid yet.")
+        if now > self._not_after:
+            raise CertificateError("certificate-expired", "The signer's certificate has expired: pin its successor.")
+
+    @property
+    def valid_from(self) -> datetime:
+        """Start of the validity period, UTC."""
+        return self.certificate.not_valid_before_utc
+
+    @property
+    def valid_to(self) -> datetime:
+        """End of the validity period, UTC."""
+        return self.certificate.not_valid_after_utc
+
+    @property
+    def signs(self) -> bool:
+        """Whether keyUsage has digitalSignature."""
+        return self._signs
+
+
+def _extensions(certificate: x509.Certificate) -> tuple[bytes | None, bool]:
+    """Subject key identifier, and whether keyUsage has digitalSignature."""
+    identifier, signs = None, False
+    for extension in certificate.extensions:
+        value = extension.value
+        if isinstance(value, x509.SubjectKeyIdentifier):
+            identifier = value.digest
+        elif isinstance(value, x509.KeyUsage):
+            signs = value.digital_signature
+    return identifier, signs
+
+
+def _role(subject: x509.Name) -> RemotePartyRole | int | None:
+    """The Remote Party Role in OU: a member where the table has it, else its number."""
+    units = subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
+    if len(units) != 1 or not isinstance(units[0].value, str) or not _ROLE.fullmatch(units[0].value):
+        return None
+    number = int(units[0].value, 16)
+    try:
+        return RemotePartyRole(number)
+    except ValueError:
+        return number
+
+
+def _entity_id(subject: x509.Name) -> str | None:
+    """The EUI-64 in x500UniqueIdentifier, as upper-case hex pairs with hyphens."""
+    identifiers = subject.get_attributes_for_oid(NameOID.X500_UNIQUE_IDENTIFIER)
+    if len(identifiers) != 1:
+        return None
+    value = identifiers[0].value
+    # The contents of a BIT STRING: the number of unused bits, then the octets.
+    if not isinstance(value, bytes) or len(value) != 1 + _EUI64_OCTETS or value[0] != 0:
+        return None
+    return value[1:].hex("-").upper()

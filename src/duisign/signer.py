@@ -1,0 +1,282 @@
+"""Signer: puts the Signature of the wire profile into DUIS documents."""
+
+from __future__ import annotations
+
+from binascii import b2a_base64
+from hashlib import sha256
+from typing import TYPE_CHECKING, Literal
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from lxml import etree
+
+from duisign._markup import splice, strip
+from duisign._signature_element import digest_for_signing
+from duisign._signature_value import raw_signature
+from duisign.algorithms import KeyInfo, Profile
+from duisign.document import DocumentReader
+from duisign.errors import ConfigurationError, DocumentError
+from duisign.key_info import key_info_octets
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from lxml.etree import _Element
+
+__all__ = ["Signer"]
+
+_BINDING = b' xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
+_METHODS = (
+    ("ds:CanonicalizationMethod", "http://www.w3.org/2001/10/xml-exc-c14n#"),
+    ("ds:SignatureMethod", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"),
+)
+_TRANSFORMS = {
+    Profile.DUIS: ("http://www.w3.org/2000/09/xmldsig#enveloped-signature",),
+    Profile.SIGNXML: (
+        "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
+        "http://www.w3.org/2001/10/xml-exc-c14n#",
+    ),
+}
+_DIGEST_METHOD = ("ds:DigestMethod", "http://www.w3.org/2001/04/xmlenc#sha256")
+_BEHIND_DIGEST = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+
+# Numbers that the tree lane knows the canonicalizations of the document by.
+_LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
+
+_EXISTS = (
+    "The document already has a Signature: remove it, or make the Signer with existing_signature='replace', "
+    "which keeps nothing of the old one."
+)
+
+
+def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
+    """SignedInfo up to the text of DigestValue: as it is written, or in its Exclusive C14N form."""
+
+    def empty(name: str, uri: str) -> str:
+        return f'<{name} Algorithm="{uri}"></{name}>' if canonical else f'<{name} Algorithm="{uri}"/>'
+
+    binding = _BINDING.decode() if canonical else ""
+    methods = "".join(empty(name, uri) for name, uri in _METHODS)
+    transforms = "".join(empty("ds:Transform", uri) for uri in _TRANSFORMS[profile])
+    return (
+        f'<ds:SignedInfo{binding}>{methods}<ds:Reference URI=""><ds:Transforms>{transforms}</ds:Transforms>'
+        f"{empty(*_DIGEST_METHOD)}<ds:DigestValue>"
+    ).encode()
+
+
+def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey:
+    key = source
+    if isinstance(source, bytes):
+        load = (
+            serialization.load_pem_private_key if b"-----BEGIN" in source else serialization.load_der_private_key
+        )
+        try:
+            key = load(source, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            raise ConfigurationError(
+                "key-malformed",
+                "The private key cannot be read: give an unencrypted PEM or DER key, or load it with cryptography.",
+            ) from None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise ConfigurationError("key-type", f"A private key is an EC key, not {type(source).__name__}.")
+    if not isinstance(key.curve, ec.SECP256R1):
+        raise ConfigurationError("key-curve", "The private key is not on P-256 (secp256r1): SMKI has no other.")
+    return key
+
+
+class Signer:
+    """Signs documents with one key; immutable, shared by threads.
+
+    `private_key`: P-256, an object of cryptography or unencrypted PEM or DER. `certificate`: the Organisation
+    Certificate that holds its public key, an object, PEM or DER. `profile`: DUIS, or SIGNXML for signxml's default
+    form. `key_info`: a `KeyInfo`, or a ``ds:KeyInfo`` element, which is copied. `deterministic`: nonces by RFC 6979.
+    `whitespace`: "strip" removes literal white-space-only text between the tags of elements that have element
+    children, which the DCC's tool would drop before it digests; "preserve" changes nothing. `existing_signature`:
+    "replace" drops a Signature that the root already has. `max_octets`, `max_depth`: limits of a document.
+
+    Raises ConfigurationError when key, certificate or options do not fit together.
+    Source: DUIS (Smart Energy Code Appendix AD); XMLDSig Core 1.1.
+    """
+
+    __slots__ = (
+        "_algorithm",
+        "_behind_signature",
+        "_certificate",
+        "_ecdsa",
+        "_key",
+        "_profile",
+        "_reader",
+        "_replace",
+        "_signed_info",
+        "_start",
+        "_start_bound",
+        "_strip",
+    )
+
+    def __init__(
+        self,
+        private_key: ec.EllipticCurvePrivateKey | bytes,
+        certificate: x509.Certificate | bytes,
+        *,
+        profile: Profile = Profile.DUIS,
+        key_info: KeyInfo | _Element = KeyInfo.ISSUER_SERIAL,
+        deterministic: bool = False,
+        whitespace: Literal["preserve", "strip"] = "preserve",
+        existing_signature: Literal["refuse", "replace"] = "refuse",
+        max_octets: int = MAX_DOCUMENT_OCTETS,
+        max_depth: int = MAX_DEPTH,
+    ) -> None:
+        if not isinstance(profile, Profile):
+            raise ConfigurationError("profile", "profile must be a duisign.Profile.")
+        if whitespace not in ("preserve", "strip"):
+            raise ConfigurationError("whitespace", 'whitespace must be "preserve" or "strip".')
+        if existing_signature not in ("refuse", "replace"):
+            raise ConfigurationError("existing-signature", 'existing_signature must be "refuse" or "replace".')
+        self._reader = DocumentReader(max_octets, max_depth)
+        self._key = _load_private_key(private_key)
+        self._certificate = OrganisationCertificate(load_certificate(certificate))
+        if self._certificate.public_key != self._key.public_key():
+            raise ConfigurationError(
+                "key-certificate-mismatch", "The certificate does not hold the public key of the private key."
+            )
+        if not self._certificate.signs:
+            raise ConfigurationError(
+                "certificate-key-usage", "The certificate's keyUsage has no digitalSignature: sign with another."
+            )
+        try:
+            self._ecdsa = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
+        except UnsupportedAlgorithm:
+            raise ConfigurationError(
+                "deterministic", "The OpenSSL in use has no RFC 6979 signatures: sign with deterministic=False."
+            ) from None
+        self._profile = profile
+        self._algorithm = _LANE_ALGORITHM[profile]
+        self._strip = whitespace == "strip"
+        self._replace = existing_signature == "replace"
+        self._signed_info = sha256(_signed_info_start(profile, canonical=True))
+        start = _signed_info_start(profile, canonical=False)
+        self._start = b"<ds:Signature" + _BINDING + b">" + start
+        self._start_bound = b"<ds:Signature>" + start
+        self._behind_signature = (
+            b"</ds:SignatureValue>" + key_info_octets(key_info, self._certificate) + b"</ds:Signature>"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Signer {self._profile.value} with {self._certificate!r}>"
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate that the signatures name."""
+        return self._certificate.certificate
+
+    @property
+    def profile(self) -> Profile:
+        """The profile of the signatures."""
+        return self._profile
+
+    def sign(self, document: bytes) -> bytes:
+        """The document with a Signature before its root's end tag; everything outside it stays byte for byte.
+
+        `document`: one XML document in any encoding that libxml2 and Python read alike, which the result keeps.
+        Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
+        """
+        root = self._reader.parse(document)
+        decoded = self._reader.decode(document)
+        if decoded is not None:
+            return self._sign_decoded(*decoded)
+        if self._strip:
+            stripped = _stripped(document)
+            if stripped is not document:
+                document = stripped
+                root = self._reader.parse(document)
+        return self._spliced(document, *self._signature(root, len(document)))
+
+    def sign_element(self, root: _Element) -> _Element:
+        """A signed copy of an lxml element as the root of a document of its own; `root` stays as it is.
+
+        Of a root element the comments and processing instructions around it are copied too, since the processing
+        instructions are signed. Raises what `sign` raises.
+        """
+        if not isinstance(root, etree._Element) or not isinstance(root.tag, str):
+            raise DocumentError("wrong-type", f"This is no XML element but {type(root).__name__}: pass an lxml element.")
+        tree = root.getroottree()
+        if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None:
+            raise DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+        source = tree if root.getparent() is None else root
+        try:
+            document = etree.tostring(source, with_tail=False)
+        except (etree.LxmlError, ValueError, LookupError):
+            raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.") from None
+        return self._reader.parse(self.sign(document))
+
+    def _signature(self, root: _Element, size: int) -> tuple[bytes, int]:
+        """The Signature for a parsed document, and the index of the root's child that it replaces, or -1."""
+        digest, binds_ds, drop = digest_for_signing(
+            root, self._algorithm, self._replace, self._reader.max_depth, size, _EXISTS
+        )
+        digest_text = b2a_base64(digest, newline=False)
+        signed_info = self._signed_info.copy()
+        signed_info.update(digest_text + _BEHIND_DIGEST)
+        raw = raw_signature(self._key.sign(signed_info.digest(), self._ecdsa))
+        signature = b"".join(
+            (
+                self._start_bound if binds_ds else self._start,
+                digest_text,
+                _BEHIND_DIGEST,
+                b"<ds:SignatureValue>",
+                b2a_base64(raw, newline=False),
+                self._behind_signature,
+            )
+        )
+        return signature, drop
+
+    def _spliced(self, document: bytes, signature: bytes, drop: int) -> bytes:
+        try:
+            signed = splice(document, signature, drop)
+        except ValueError:
+            raise _not_as_parsed() from None
+        self._check_length(signed)
+        return signed
+
+    def _check_length(self, signed: bytes) -> None:
+        if len(signed) > self._reader.max_octets:
+            raise DocumentError(
+                "document-too-large",
+                f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
+            )
+
+    def _sign_decoded(self, text: str, codec: str) -> bytes:
+        """Sign a document that is not in UTF-8, by way of its UTF-8 form."""
+        utf8 = text.encode()
+        if self._strip:
+            utf8 = _stripped(utf8)
+        document = utf8.decode().encode(codec)
+        root = self._reader.parse(document)
+        signature, drop = self._signature(root, len(document))
+        try:
+            signed = splice(utf8, signature, drop).decode().encode(codec)
+        except ValueError:
+            raise _not_as_parsed() from None
+        self._check_length(signed)
+        # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
+        again = digest_for_signing(
+            self._reader.parse(signed), self._algorithm, True, self._reader.max_depth, len(signed), _EXISTS
+        )
+        if b2a_base64(again[0], newline=False) + b"</ds:DigestValue>" not in signature:
+            raise _not_as_parsed()
+        return signed
+
+
+def _stripped(document: bytes) -> bytes:
+    try:
+        return strip(document)
+    except ValueError:
+        raise _not_as_parsed() from None
+
+
+def _not_as_parsed() -> DocumentError:
+    return DocumentError(
+        "unsupported-encoding", "The document's markup is not where its decoded text has it: send it in UTF-8."
+    )
