@@ -16,7 +16,7 @@ test: $(VENV)/.test $(VENV)/.native
 lint: $(VENV)/.lint $(VENV)/.native
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cython-lint src
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint src
 	$(BIN)/mypy
 	$(BIN)/stubtest duisign --mypy-config-file pyproject.toml --ignore-missing-stub
 

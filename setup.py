@@ -10,7 +10,13 @@ from setuptools import Extension, setup
 # DUISIGN_BUILD=debug: symbols, no optimization, C assertions on. Anything else is the release build.
 DEBUG = os.environ.get("DUISIGN_BUILD") == "debug"
 COMPILE_ARGS = ["-O0", "-g3", "-UNDEBUG"] if DEBUG else ["-O3", "-g1"]
-WARNINGS = ["-Wall", "-Wextra", "-Wno-unused-parameter", "-Wno-missing-field-initializers", "-Wno-sign-compare"]
+WARNINGS = [
+    "-Wall",
+    "-Wextra",
+    "-Wno-unused-parameter",
+    "-Wno-missing-field-initializers",
+    "-Wno-sign-compare",
+]
 
 extensions = [
     Extension(

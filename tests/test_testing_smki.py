@@ -263,9 +263,7 @@ def test_some_roots_carry_unused_declarations(samples: dict[str, Sample]) -> Non
     assert {"ns3", "ra", "xsi", "ds"} <= set().union(*prefixes)
 
 
-def test_the_smets1_response_is_signed_inside_as_a_document_of_its_own(
-    smki: Smki, samples: dict[str, Sample]
-) -> None:
+def test_the_smets1_response_is_signed_inside_as_a_document_of_its_own(smki: Smki, samples: dict[str, Sample]) -> None:
     root = etree.fromstring(samples["smets1-response"].document)
     cut_out = etree.fromstring(etree.tostring(root.find(".//sr:SMETS1SignedResponse", NAMESPACES)))
     signed_info = cut_out.find("ds:Signature/ds:SignedInfo", NAMESPACES)

@@ -158,7 +158,7 @@ def prolog(bytes document not None, bint decoded):
     scanner.end = end
     while True:
         kind = next_markup(&scanner)
-        if kind == MALFORMED and begins(scanner.start, end, b"<!", 2):
+        if kind == MALFORMED and begins(scanner.start, end, b"<!D", 3):
             return DOCTYPE
         if kind != COMMENT and kind != INSTRUCTION:
             return UTF8

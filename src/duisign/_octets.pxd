@@ -14,14 +14,16 @@ cdef struct Octets:
     unsigned char* data
     size_t length
     size_t capacity
-    # borrowed hashlib object that takes full blocks, or NULL: keep everything
+    # the output is its SHA-256 digest; full blocks go there and are forgotten
+    bint digesting
+    # owned hashlib object, made for the first full block; NULL before
     PyObject* sha256
     # out of memory, or the digest refused: sticky, the output is void
     bint failed
 
 
-cdef int octets_open(Octets* octets, size_t capacity, PyObject* sha256) except -1
-cdef void octets_free(Octets* octets) noexcept nogil
+cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1
+cdef void octets_free(Octets* octets) noexcept
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil
 cdef bytes octets_take(Octets* octets)
 

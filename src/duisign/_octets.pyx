@@ -4,8 +4,15 @@ from cpython.bytes cimport PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ
 from cpython.object cimport PyObject
+from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
+
+from hashlib import sha256
+
+cdef enum:
+    # Octets. Holds the canonical SignedInfo of every profile, so that its digest is one call.
+    SMALLEST = 1024
 
 
 # Octets that need an escape, or end the string: text content, and attribute values.
@@ -18,27 +25,38 @@ for _octet in b'\0&<"\t\n\r':
     ATTRIBUTE_STOPS[_octet] = 1
 
 
-cdef int octets_open(Octets* octets, size_t capacity, PyObject* sha256) except -1:
-    """Prepare a buffer; `capacity` in octets is a hint, ignored for a digest."""
+cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1:
+    """Prepare a buffer; `capacity` in octets is a hint."""
     octets.length = 0
     octets.failed = False
-    octets.sha256 = sha256
-    octets.capacity = DIGEST_BLOCK if sha256 != NULL else (capacity if capacity > 256 else 256)
-    octets.data = <unsigned char*> malloc(octets.capacity)
+    octets.digesting = digesting
+    octets.sha256 = NULL
+    if capacity < SMALLEST:
+        capacity = SMALLEST
+    if digesting and capacity > DIGEST_BLOCK:
+        capacity = DIGEST_BLOCK
+    octets.capacity = capacity
+    octets.data = <unsigned char*> malloc(capacity)
     if octets.data == NULL:
         octets.capacity = 0
         raise MemoryError
     return 0
 
 
-cdef void octets_free(Octets* octets) noexcept nogil:
+cdef void octets_free(Octets* octets) noexcept:
     free(octets.data)
     octets.data = NULL
     octets.length = octets.capacity = 0
+    Py_XDECREF(octets.sha256)
+    octets.sha256 = NULL
 
 
 cdef int _update(Octets* octets, const unsigned char* source, size_t length) noexcept with gil:
     try:
+        if octets.sha256 == NULL:
+            hasher = sha256()
+            Py_INCREF(hasher)
+            octets.sha256 = <PyObject*> hasher
         (<object> octets.sha256).update(PyMemoryView_FromMemory(<char*> source, length, PyBUF_READ))
         return 0
     except BaseException:  # reported by the owner of the buffer, who holds the GIL again
@@ -50,7 +68,7 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
     cdef unsigned char* data
     if octets.failed:
         return
-    if octets.sha256 != NULL:
+    if octets.digesting:
         if octets.length and _update(octets, octets.data, octets.length) < 0:
             octets.failed = True
             return
@@ -80,10 +98,11 @@ cdef bytes octets_take(Octets* octets):
     """What was written, as bytes; for a digest buffer the SHA-256 digest, 32 octets."""
     if octets.failed:
         raise MemoryError
-    if octets.sha256 != NULL:
+    if octets.digesting:
+        if octets.sha256 == NULL:
+            return sha256(PyMemoryView_FromMemory(<char*> octets.data, octets.length, PyBUF_READ)).digest()
         if octets.length and _update(octets, octets.data, octets.length) < 0:
             raise MemoryError
-        octets.length = 0
         return (<object> octets.sha256).digest()
     return PyBytes_FromStringAndSize(<char*> octets.data, octets.length)
 

@@ -8,14 +8,16 @@ from libc.string cimport strcmp, strlen
 
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
-    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlDoc, xmlNode, xmlNs,
+    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
 )
 
 from duisign._signature_value cimport decode_base64, der_from_raw
 from duisign._tree_lane cimport EXCLUSIVE, canonical
 
 from duisign.algorithms import Profile
-from duisign.errors import DocumentError, SignatureExistsError, SignatureFormatError, UnsignedMessageError
+from duisign.errors import (
+    DocumentError, SignatureExistsError, SignatureFormatError, UnsignedMessageError, doctype_error, element_error,
+)
 
 cdef enum:
     # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
@@ -123,9 +125,9 @@ cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) e
     """Check the document as a whole, and find its Signatures."""
     cdef xmlNode* node = root._c_node
     if node == NULL or node.type != XML_ELEMENT_NODE:
-        raise DocumentError("wrong-type", "This is not an XML element: pass an element, not a comment or instruction.")
+        raise element_error()
     if node.doc.intSubset != NULL or node.doc.extSubset != NULL:
-        raise DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+        raise doctype_error()
     if node.doc.version != NULL and strcmp(<const char*> node.doc.version, b"1.0") != 0:
         raise DocumentError("xml-version", "The document is not XML 1.0: declare and send XML 1.0.")
     if size >= LONG_WALK:

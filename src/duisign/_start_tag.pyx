@@ -181,6 +181,8 @@ cdef void open_element(Walk* walk, const xmlNode* element, bint apex) noexcept n
     cdef xmlAttr* attribute
     if element.nsDef != NULL:
         declare(walk, element)
+        if walk.failure:
+            return
     check_binding(walk, element.ns, False)
     walk.attributes.count = 0
     attribute = element.properties

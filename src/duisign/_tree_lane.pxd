@@ -18,4 +18,3 @@ cdef object canonical(
     xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
     int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil,
 )
-

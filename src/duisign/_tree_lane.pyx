@@ -5,7 +5,6 @@ or of the subtree below an element in the context of its document, optionally wi
 signature). The tree is borrowed and only read. What this lane does not know is an error, never skipped.
 """
 
-from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
 from libc.string cimport strlen, strstr
 
@@ -25,11 +24,9 @@ from duisign._start_tag cimport (
     Walk, declare_ancestors, open_element, put_name, text,
 )
 
-from hashlib import sha256
-
 from lxml import etree
 
-from duisign.errors import CanonicalizationError, ConfigurationError, DocumentError
+from duisign.errors import CanonicalizationError, ConfigurationError, doctype_error, element_error
 
 SUPPORTED_LIBXML2 = frozenset({(2, 14)})
 """The libxml2 release series whose node structures the tests ran with."""
@@ -209,10 +206,9 @@ cdef object canonical(
     cdef Walk walk
     cdef Octets out
     cdef int index
-    cdef object hasher = sha256() if digest else None
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
         raise ConfigurationError("depth-limit", f"max_depth must be from 1 to {DEPTH_LIMIT_MAXIMUM}.")
-    octets_open(&out, size_hint, <PyObject*> hasher if digest else NULL)
+    octets_open(&out, size_hint, digest)
     bindings_open(&walk.in_scope)
     bindings_open(&walk.rendered)
     pointers_open(&walk.attributes)
@@ -258,9 +254,9 @@ cdef object canonical_source(
 ):
     cdef xmlNode* node = element._c_node
     if node == NULL or node.type != XML_ELEMENT_NODE:
-        raise DocumentError("wrong-type", "This is not an XML element: pass an element, not a comment or instruction.")
+        raise element_error()
     if node.doc == NULL or node.doc.intSubset != NULL or node.doc.extSubset != NULL:
-        raise DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+        raise doctype_error()
     return canonical(
         <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, digest, True,
     )

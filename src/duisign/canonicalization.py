@@ -42,7 +42,8 @@ def canonicalize(
         method = CanonicalizationMethod(algorithm)
     except ValueError:
         raise ConfigurationError(
-            "canonicalization-algorithm", "Unknown canonicalization algorithm: use a duisign.CanonicalizationMethod."
+            "canonicalization-algorithm",
+            "Unknown canonicalization algorithm: use a duisign.CanonicalizationMethod.",
         ) from None
     prefixes = _prefixes(inclusive_prefixes)
     if prefixes and not method.exclusive:

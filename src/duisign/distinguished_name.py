@@ -34,7 +34,14 @@ _KEYWORDS = {
 }
 # RFC 2253 section 2.3 names these; every other type is written as OID and hexadecimal BER.
 _WRITTEN = {_KEYWORDS[word]: word for word in ("CN", "L", "ST", "O", "OU", "C", "STREET", "DC", "UID")}
-_STRING_TAGS = {0x0C: "utf-8", 0x13: "ascii", 0x14: "latin-1", 0x16: "ascii", 0x1E: "utf-16-be", 0x1C: "utf-32-be"}
+_STRING_TAGS = {
+    0x0C: "utf-8",
+    0x13: "ascii",
+    0x14: "latin-1",
+    0x16: "ascii",
+    0x1E: "utf-16-be",
+    0x1C: "utf-32-be",
+}
 
 
 def _contents(der: bytes) -> tuple[int, bytes, bytes]:
@@ -82,7 +89,11 @@ def comparable_name(name: x509.Name) -> DistinguishedName:
 def _escaped(value: str) -> str:
     out = []
     for index, character in enumerate(value):
-        if character in ',+"\\<>;' or (index == 0 and character in "# ") or (index == len(value) - 1 and character == " "):
+        if (
+            character in ',+"\\<>;'
+            or (index == 0 and character in "# ")
+            or (index == len(value) - 1 and character == " ")
+        ):
             out.append("\\")
         out.append(character)
     return "".join(out)

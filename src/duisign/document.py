@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from duisign._markup import DOCTYPE, UTF8, prolog
-from duisign.errors import ConfigurationError, DocumentError
+from duisign.errors import ConfigurationError, DocumentError, doctype_error
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
 
 if TYPE_CHECKING:
@@ -33,7 +33,13 @@ _SIGNATURES = (
     (b"\0<", "utf-16-be"),
 )
 _LABEL = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
-_ASCII = bytes(range(128))
+_STATELESS = frozenset(
+    ["big5", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "koi8-r", "koi8-u", "shift_jis", "tis-620"]
+    + [f"cp{page}" for page in (437, 850, 852, 855, 866, 874, *range(1250, 1259))]
+    + [f"iso8859-{part}" for part in (*range(1, 12), *range(13, 17))]
+)
+"""Codecs, by Python's names, in which an octet below 128 that stands for markup never means anything else. UTF-7,
+ISO 2022 and their like are left out: markup can hide in them."""
 _LABEL_OCTETS = 1024
 """Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
 
@@ -62,9 +68,11 @@ class DocumentReader:
 
     def parse(self, document: bytes) -> _Element:
         """The root element of a document; raises DocumentError."""
-        if not isinstance(document, bytes):
+        # Not isinstance: the native modules read the object itself, and a subclass may show another content.
+        if type(document) is not bytes:
             raise DocumentError(
-                "wrong-type", f"A document is bytes, not {type(document).__name__}: encode it, or read the file as bytes."
+                "wrong-type",
+                f"A document is bytes, not {type(document).__name__}: encode it, or read the file as bytes.",
             )
         if len(document) > self.max_octets:
             raise DocumentError(
@@ -74,7 +82,7 @@ class DocumentReader:
         kind = prolog(document, False)
         if kind != UTF8:
             if kind == DOCTYPE:
-                raise _doctype()
+                raise doctype_error()
             return self._parse_other(document)
         return self._parse(document)
 
@@ -101,16 +109,16 @@ class DocumentReader:
         except (UnicodeError, LookupError):
             raise _unsupported() from None
         if prolog(utf8, True) == DOCTYPE:
-            raise _doctype()
+            raise doctype_error()
         root = self._parse(document)
-        used = root.getroottree().docinfo.encoding or "utf-8"
+        # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing.
         try:
-            # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing.
-            if codecs.lookup(used).name == codecs.lookup(codec).name:
-                return root
+            used = codecs.lookup(root.getroottree().docinfo.encoding or "utf-8").name
         except LookupError:
-            pass
-        raise _unsupported()
+            raise _unsupported() from None
+        if used not in (codec, codec.removesuffix("-le").removesuffix("-be")):
+            raise _unsupported()
+        return root
 
     def _parse(self, document: bytes) -> _Element:
         try:
@@ -138,10 +146,6 @@ class DocumentReader:
             raise DocumentError("malformed-xml", "The document is not well-formed XML.") from None
 
 
-def _doctype() -> DocumentError:
-    return DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
-
-
 def _codec(document: bytes) -> str:
     """The Python codec of a document that is not in UTF-8, by its first octets or its label."""
     for signature, codec in _SIGNATURES:
@@ -150,11 +154,10 @@ def _codec(document: bytes) -> str:
     label = _LABEL.match(document[:_LABEL_OCTETS])
     if label is None:
         raise _unsupported()
-    name = label[1].decode("ascii")
     try:
-        # UTF-7, ISO 2022 and their like give ASCII octets other meanings, so that markup can hide in them.
-        if _ASCII.decode(name) != _ASCII.decode("ascii"):
-            raise _unsupported()
-        return codecs.lookup(name).name
-    except (LookupError, UnicodeError):
+        name = codecs.lookup(label[1].decode("ascii")).name
+    except LookupError:
         raise _unsupported() from None
+    if name not in _STATELESS:
+        raise _unsupported()
+    return name

@@ -29,7 +29,16 @@ __all__ = [
     "VerificationError",
 ]
 
-CHECKS = ("document", "signature", "algorithms", "key-info", "signer", "certificate", "digest", "signature-value")
+CHECKS = (
+    "document",
+    "signature",
+    "algorithms",
+    "key-info",
+    "signer",
+    "certificate",
+    "digest",
+    "signature-value",
+)
 """The checks of a verification, in the order in which they are made."""
 
 
@@ -65,6 +74,16 @@ class DocumentError(DuisignError):
 
 class CanonicalizationError(DuisignError):
     """The document has no canonical form here: relative namespace URI, entity reference, unknown node."""
+
+
+def doctype_error() -> DocumentError:
+    """The refusal of any document type declaration, wherever it is noticed."""
+    return DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+
+
+def element_error() -> DocumentError:
+    """The refusal of what is no element where one is needed."""
+    return DocumentError("wrong-type", "This is not an XML element: pass an lxml element, no comment or instruction.")
 
 
 class SignatureExistsError(DuisignError):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from duisign.document import DocumentReader
-from duisign.errors import DocumentError
+from duisign.errors import element_error
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -62,7 +62,9 @@ _RESPONSE_BODY = {
 UNKNOWN_REMOTE_PARTY_SERVICES = frozenset({"6.21", "6.23", "6.24.1", "8.5", "8.9", "8.12.2"})
 """Service Reference Variants whose GBCSPayload is a command that the DCC signs for an Unknown Remote Party."""
 
-_REFERENCES = frozenset({"ServiceReference", "ServiceReferenceVariant", "ThrottledAlertSequenceId", "ThrottledAlertCount"})
+_REFERENCES = frozenset(
+    {"ServiceReference", "ServiceReferenceVariant", "ThrottledAlertSequenceId", "ThrottledAlertCount"}
+)
 
 _READER = DocumentReader()
 
@@ -77,7 +79,7 @@ def element_text(element: _Element) -> str:
 
 def _children(element: _Element, name: str | None = None) -> list[_Element]:
     found = []
-    for child in element:
+    for child in element.iterchildren():
         if isinstance(child.tag, str) and child.tag.startswith(f"{{{SERVICE_GATEWAY}}}"):
             local = child.tag.rpartition("}")[2]
             if name is None or local == name:
@@ -111,7 +113,7 @@ def message_class(source: bytes | _Element) -> MessageClass | None:
     """
     root = _READER.parse(source) if not isinstance(source, etree._Element) else source
     if not isinstance(root.tag, str):
-        raise DocumentError("wrong-type", "This is not an XML element: pass the root element of a message.")
+        raise element_error()
     bodies = _children(root, "Body")
     if len(bodies) != 1:
         return None

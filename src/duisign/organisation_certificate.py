@@ -20,28 +20,36 @@ from duisign.remote_party_role import RemotePartyRole
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["OrganisationCertificate", "load_certificate", "load_public_key"]
+__all__ = ["OrganisationCertificate", "load_certificate", "load_certificates", "load_public_key"]
 
 _ROLE = re.compile(r"[0-9A-Fa-f]{2}")
 _EUI64_OCTETS = 8
 
 
-def load_certificate(source: x509.Certificate | bytes) -> x509.Certificate:
-    """A certificate from an object, PEM or DER; raises ConfigurationError."""
+def load_certificates(source: object) -> list[x509.Certificate]:
+    """The certificates of an object, PEM (one or more) or DER; raises ConfigurationError."""
     if isinstance(source, x509.Certificate):
-        return source
-    if isinstance(source, bytes):
-        try:
-            if b"-----BEGIN" in source:
-                return x509.load_pem_x509_certificate(source)
-            return x509.load_der_x509_certificate(source)
-        except ValueError:
-            raise ConfigurationError(
-                "certificate-malformed", "This is no X.509 certificate that can be read: give one in PEM or DER."
-            ) from None
-    raise ConfigurationError(
-        "certificate-malformed", f"A certificate is an x509.Certificate, PEM or DER, not {type(source).__name__}."
-    )
+        return [source]
+    if not isinstance(source, bytes):
+        raise ConfigurationError(
+            "certificate-malformed", f"A certificate is an x509.Certificate, PEM or DER, not {type(source).__name__}."
+        )
+    try:
+        if b"-----BEGIN" in source:
+            return x509.load_pem_x509_certificates(source)
+        return [x509.load_der_x509_certificate(source)]
+    except ValueError:
+        raise ConfigurationError(
+            "certificate-malformed", "This is no X.509 certificate that can be read: give one in PEM or DER."
+        ) from None
+
+
+def load_certificate(source: object) -> x509.Certificate:
+    """The one certificate of an object, PEM or DER; raises ConfigurationError."""
+    certificates = load_certificates(source)
+    if len(certificates) != 1:
+        raise ConfigurationError("certificate-malformed", "There are several certificates: give the one that is meant.")
+    return certificates[0]
 
 
 def load_public_key(source: object) -> ec.EllipticCurvePublicKey:
@@ -96,7 +104,8 @@ class OrganisationCertificate:
             # cryptography raises UnsupportedAlgorithm and others of its own for keys and extensions it cannot read.
             if type(error).__module__.startswith("cryptography"):
                 raise ConfigurationError(
-                    "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
+                    "certificate-malformed",
+                    "The certificate has a part that cannot be read: obtain a valid one.",
                 ) from None
             raise
         self.public_key = (
@@ -112,10 +121,13 @@ class OrganisationCertificate:
         `now`: seconds since the epoch. Checks curve, keyUsage (RFC 5280 section 4.2.1.3) and validity period.
         """
         if self.public_key is None:
-            raise CertificateError("certificate-curve", "The signer's certificate holds no P-256 key: SMKI has no other.")
+            raise CertificateError(
+                "certificate-curve", "The signer's certificate holds no P-256 key: SMKI has no other."
+            )
         if not self._signs:
             raise CertificateError(
-                "certificate-key-usage", "The signer's certificate is not for digital signatures: refuse the message."
+                "certificate-key-usage",
+                "The signer's certificate is not for digital signatures: refuse the message.",
             )
         if now < self._not_before:
             raise CertificateError("certificate-not-yet-valid", "The signer's certificate is not valid yet.")

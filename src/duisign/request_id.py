@@ -31,7 +31,8 @@ class RequestId:
         match = _FORM.fullmatch(" ".join(text.split()))
         if match is None or int(match[3]) >= _COUNTER_END:
             raise DocumentError(
-                "request-id", "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter."
+                "request-id",
+                "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter.",
             )
         return cls(match[1].upper(), match[2].upper(), int(match[3]))
 

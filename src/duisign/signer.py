@@ -16,7 +16,7 @@ from duisign._signature_element import digest_for_signing
 from duisign._signature_value import raw_signature
 from duisign.algorithms import KeyInfo, Profile
 from duisign.document import DocumentReader
-from duisign.errors import ConfigurationError, DocumentError
+from duisign.errors import ConfigurationError, DocumentError, doctype_error, element_error
 from duisign.key_info import key_info_octets
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
@@ -69,9 +69,7 @@ def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
 def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey:
     key = source
     if isinstance(source, bytes):
-        load = (
-            serialization.load_pem_private_key if b"-----BEGIN" in source else serialization.load_der_private_key
-        )
+        load = serialization.load_pem_private_key if b"-----BEGIN" in source else serialization.load_der_private_key
         try:
             key = load(source, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
@@ -143,13 +141,15 @@ class Signer:
             )
         if not self._certificate.signs:
             raise ConfigurationError(
-                "certificate-key-usage", "The certificate's keyUsage has no digitalSignature: sign with another."
+                "certificate-key-usage",
+                "The certificate's keyUsage has no digitalSignature: sign with another.",
             )
         try:
             self._ecdsa = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
         except UnsupportedAlgorithm:
             raise ConfigurationError(
-                "deterministic", "The OpenSSL in use has no RFC 6979 signatures: sign with deterministic=False."
+                "deterministic",
+                "The OpenSSL in use has no RFC 6979 signatures: sign with deterministic=False.",
             ) from None
         self._profile = profile
         self._algorithm = _LANE_ALGORITHM[profile]
@@ -200,10 +200,10 @@ class Signer:
         instructions are signed. Raises what `sign` raises.
         """
         if not isinstance(root, etree._Element) or not isinstance(root.tag, str):
-            raise DocumentError("wrong-type", f"This is no XML element but {type(root).__name__}: pass an lxml element.")
+            raise element_error()
         tree = root.getroottree()
         if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None:
-            raise DocumentError("doctype", "The document has a DOCTYPE: remove it, no DUIS message has one.")
+            raise doctype_error()
         source = tree if root.getparent() is None else root
         try:
             document = etree.tostring(source, with_tail=False)
@@ -278,5 +278,6 @@ def _stripped(document: bytes) -> bytes:
 
 def _not_as_parsed() -> DocumentError:
     return DocumentError(
-        "unsupported-encoding", "The document's markup is not where its decoded text has it: send it in UTF-8."
+        "unsupported-encoding",
+        "The document's markup is not where its decoded text has it: send it in UTF-8.",
     )

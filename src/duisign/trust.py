@@ -13,7 +13,7 @@ from cryptography import x509
 from duisign.distinguished_name import DistinguishedName, parse_name
 from duisign.errors import ConfigurationError, SignatureFormatError, UnknownSignerError
 from duisign.limits import MAX_KEY_CANDIDATES, MAX_SERIAL_DIGITS
-from duisign.organisation_certificate import OrganisationCertificate, load_certificate, load_public_key
+from duisign.organisation_certificate import OrganisationCertificate, load_certificates, load_public_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,6 +25,9 @@ Hints = list[tuple[Any, ...]]
 
 _CACHED_NAMES = 256
 """Issuer texts. A network has few issuers; the bound keeps a flood of invented ones from filling memory."""
+
+_CACHED_SIGNERS = 4096
+"""Pairs of issuer and serial text that named pinned certificates: the spellings in use, with the same bound."""
 
 _SPACE = " \t\r\n"
 
@@ -78,15 +81,26 @@ def clock_of(now: Clock | None) -> Callable[[], float]:
 class PinnedCertificates:
     """Trusts exactly the given certificates and bare P-256 public keys, and nobody whom they signed.
 
-    `certificates`: `x509.Certificate` objects, PEM or DER bytes, or public keys. `now`: a clock for tests and
-    archives, a function that returns an aware datetime or one such datetime; default the system's. A certificate
-    that is expired, not for signatures or not on P-256 does not spoil the others: messages that name it are refused.
+    `certificates`: `x509.Certificate` objects, PEM (one or more each) or DER bytes, or public keys. `now`: a clock
+    for tests and archives, a function that returns an aware datetime or one such datetime; default the system's.
+    A certificate that is expired, not for signatures or not on P-256 does not spoil the others: messages that name
+    it are refused.
 
     Raises ConfigurationError: something is neither certificate nor P-256 key; two different certificates have the
     same issuer and serial number. Immutable, shared by threads.
     """
 
-    __slots__ = ("_all", "_bare", "_by_digest", "_by_key_identifier", "_by_serial", "_by_subject", "_names", "_now")
+    __slots__ = (
+        "_all",
+        "_bare",
+        "_by_digest",
+        "_by_key_identifier",
+        "_by_serial",
+        "_by_subject",
+        "_known",
+        "_names",
+        "_now",
+    )
 
     def __init__(self, certificates: Iterable[object], *, now: Clock | None = None) -> None:
         self._now = clock_of(now)
@@ -97,33 +111,36 @@ class PinnedCertificates:
         self._by_key_identifier: dict[bytes | None, list[Signatory]] = {}
         self._by_subject: dict[DistinguishedName, list[Signatory]] = {}
         self._names: dict[str, DistinguishedName] = {}
+        self._known: dict[tuple[Any, ...], Sequence[Signatory]] = {}
         if isinstance(certificates, (bytes, str, x509.Certificate)) or not isinstance(certificates, Iterable):
             raise ConfigurationError("certificate-malformed", "Give the pinned certificates as a list.")
         for source in certificates:
             self._add(source)
 
     def _add(self, source: object) -> None:
-        if isinstance(source, bytes) and b"-----BEGIN PUBLIC KEY" in source:
-            source = load_public_key(source)
-        if isinstance(source, (bytes, x509.Certificate)):
-            certificate = OrganisationCertificate(load_certificate(source))
-            signatory = Signatory(certificate.public_key, certificate)
-            for other in self._by_serial.get(certificate.serial_number, ()):
-                assert other.certificate is not None
-                if other.certificate.fingerprint == certificate.fingerprint:
-                    return
-                if other.certificate.issuer == certificate.issuer:
-                    raise ConfigurationError(
-                        "certificate-conflict",
-                        "Two different certificates have the same issuer and serial number: pin the right one.",
-                    )
-            self._by_serial.setdefault(certificate.serial_number, []).append(signatory)
-            self._by_digest.setdefault(certificate.fingerprint, []).append(signatory)
-            self._by_key_identifier.setdefault(certificate.key_identifier, []).append(signatory)
-            self._by_subject.setdefault(certificate.subject, []).append(signatory)
+        if isinstance(source, (bytes, x509.Certificate)) and not _is_public_key(source):
+            for certificate in load_certificates(source):
+                self._add_certificate(OrganisationCertificate(certificate))
         else:
             signatory = Signatory(load_public_key(source), None)
             self._bare.append(signatory)
+            self._all.append(signatory)
+
+    def _add_certificate(self, certificate: OrganisationCertificate) -> None:
+        for other in self._by_serial.get(certificate.serial_number, ()):
+            assert other.certificate is not None
+            if other.certificate.fingerprint == certificate.fingerprint:
+                return
+            if other.certificate.issuer == certificate.issuer:
+                raise ConfigurationError(
+                    "certificate-conflict",
+                    "Two different certificates have the same issuer and serial number: pin the right one.",
+                )
+        signatory = Signatory(certificate.public_key, certificate)
+        self._by_serial.setdefault(certificate.serial_number, []).append(signatory)
+        self._by_digest.setdefault(certificate.fingerprint, []).append(signatory)
+        self._by_key_identifier.setdefault(certificate.key_identifier, []).append(signatory)
+        self._by_subject.setdefault(certificate.subject, []).append(signatory)
         self._all.append(signatory)
 
     def __len__(self) -> int:
@@ -141,6 +158,22 @@ class PinnedCertificates:
         """The pinned keys that fit every hint; all of them when there is no hint at all."""
         if not hints:
             return self._few(self._all)
+        if len(hints) == 1 and hints[0] in self._known:
+            return self._known[hints[0]]
+        found = self._found(hints)
+        if found:
+            if len(hints) == 1 and hints[0][0] == "issuer-serial" and len(self._known) < _CACHED_SIGNERS:
+                self._known[hints[0]] = found
+            return found
+        if self._bare:
+            return self._few(self._bare)
+        raise UnknownSignerError(
+            "unknown-signer",
+            "KeyInfo names no pinned certificate: obtain and pin the signer's, if you trust it.",
+        )
+
+    def _found(self, hints: Hints) -> list[Signatory]:
+        """The pinned certificates that fit every hint; of embedded certificates one must be it."""
         embedded = [hint[1] for hint in hints if hint[0] == "certificate"]
         found = None
         for hint in hints:
@@ -153,13 +186,7 @@ class PinnedCertificates:
                 found = [entry for digest in digests for entry in self._by_digest.get(digest, ())]
             else:
                 found = [e for e in found if e.certificate is not None and e.certificate.fingerprint in digests]
-        if found:
-            return found
-        if self._bare:
-            return self._few(self._bare)
-        raise UnknownSignerError(
-            "unknown-signer", "KeyInfo names no pinned certificate: obtain and pin the signer's, if you trust it."
-        )
+        return found or []
 
     def _few(self, signatories: list[Signatory]) -> list[Signatory]:
         if not signatories or len(signatories) > MAX_KEY_CANDIDATES:
@@ -188,11 +215,17 @@ class PinnedCertificates:
                 name = parse_name(text.strip(_SPACE))
             except ValueError:
                 raise SignatureFormatError(
-                    "key-info-name", "A name in KeyInfo is not RFC 2253 text: have the sender write it so.", check="key-info"
+                    "key-info-name",
+                    "A name in KeyInfo is not RFC 2253 text: have the sender write it so.",
+                    check="key-info",
                 ) from None
             if len(self._names) < _CACHED_NAMES:
                 self._names[text] = name
         return name
+
+
+def _is_public_key(source: object) -> bool:
+    return isinstance(source, bytes) and b"-----BEGIN PUBLIC KEY" in source
 
 
 def serial_number(text: str) -> int:
@@ -203,5 +236,3 @@ def serial_number(text: str) -> int:
             "key-info-serial", "X509SerialNumber is not a decimal number of ASCII digits.", check="key-info"
         )
     return int(digits)
-
-

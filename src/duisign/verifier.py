@@ -90,7 +90,8 @@ class Verifier:
         octets = signature.signed_octets()
         if sha256(octets).digest() != signature.digest_value:
             raise DigestMismatchError(
-                "digest-mismatch", "The document is not the one that was signed: it was changed, or re-indented."
+                "digest-mismatch",
+                "The document is not the one that was signed: it was changed, or re-indented.",
             )
         digest = signature.signed_info_digest()
         signers = [one for one in signatories if _made_by(one, signature.der_signature, digest)]
@@ -98,7 +99,8 @@ class Verifier:
             return VerifiedMessage(signature.profile, octets, signers[0], self._reader)
         if signers:
             raise AmbiguousSignerError(
-                "ambiguous-signer", "Several trusted certificates hold the key: have the sender name one by KeyInfo."
+                "ambiguous-signer",
+                "Several trusted certificates hold the key: have the sender name one by KeyInfo.",
             )
         raise SignatureMismatchError(
             "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."

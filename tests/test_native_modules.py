@@ -1,0 +1,54 @@
+"""What the compiled modules are: linked to no libxml2, and unwilling to read nodes they were not built for."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+import duisign
+
+MODULES = [
+    "_bindings",
+    "_markup",
+    "_octets",
+    "_pointers",
+    "_signature_element",
+    "_signature_value",
+    "_start_tag",
+    "_tree_lane",
+]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_libxml2_is_linked(name):
+    path = importlib.import_module(f"duisign.{name}").__file__
+    dynamic = subprocess.run(["readelf", "-Wd", path], check=True, capture_output=True, text=True).stdout
+    assert "NEEDED" in dynamic
+    assert "xml2" not in dynamic
+    symbols = subprocess.run(["readelf", "-W", "--dyn-syms", path], check=True, capture_output=True, text=True).stdout
+    undefined = [line.split()[-1] for line in symbols.splitlines() if " UND " in line and len(line.split()) > 7]
+    assert not [symbol for symbol in undefined if symbol.startswith(("xml", "__xml"))]
+
+
+def test_every_native_module_is_listed():
+    package = Path(duisign.__file__).parent
+    assert sorted(path.stem for path in package.glob("*.pyx")) == MODULES
+
+
+@pytest.mark.parametrize("version", [(2, 9, 14), (2, 13, 0), (2, 15, 0), (3, 0, 0)])
+def test_another_libxml2_gives_an_import_error_with_a_remedy(version):
+    code = f"from lxml import etree; etree.LIBXML_VERSION = {version!r}; import duisign"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert f"ImportError: lxml {etree.__version__} carries libxml2 {version[0]}.{version[1]}" in done.stderr
+    assert "install an lxml wheel of the 6.1 series, or rebuild" in done.stderr
+
+
+def test_importing_the_library_pulls_in_no_extra():
+    code = "import sys, duisign; print([m for m in ('typer', 'rich', 'signxml', 'click') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
