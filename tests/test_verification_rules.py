@@ -737,3 +737,12 @@ class TestCertificates:
             "certificate-curve",
             "certificate",
         )
+
+
+def test_a_canonical_form_may_be_longer_than_the_limit_of_documents(smki):
+    document = forge(smki.user, ("<sr:Payload>", "<sr:Payload a='" + '"' * 3000 + "'>"))
+    trust = PinnedCertificates([smki.user.certificate])
+    message = Verifier(trust, max_octets=len(document)).verify(document)
+    assert len(message.signed_bytes) > 3 * len(document)
+    assert message.element is not None
+    assert message.request_id is not None

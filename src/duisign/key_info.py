@@ -26,8 +26,6 @@ DSIG = "http://www.w3.org/2000/09/xmldsig#"
 DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 SHA256 = "http://www.w3.org/2001/04/xmlenc#sha256"
 
-_PEM_MARKS = 2
-
 
 def key_info_octets(form: KeyInfo | _Element, certificate: OrganisationCertificate) -> bytes:
     """The KeyInfo element as it stands in a Signature that binds ``ds``: ASCII, b"" for KeyInfo.NONE.
@@ -56,9 +54,9 @@ def _issuer_serial(certificate: OrganisationCertificate) -> str:
 
 
 def _certificate(certificate: OrganisationCertificate) -> str:
-    # The body of the PEM form with its line feeds: the octets that signxml writes.
-    lines = certificate.certificate.public_bytes(serialization.Encoding.PEM).decode().strip().split("\n")
-    return f"<ds:X509Certificate>{chr(10).join(lines[1:-1])}</ds:X509Certificate>"
+    # The body of the PEM form with its line feeds, the last one too: the octets that signxml writes.
+    lines = certificate.certificate.public_bytes(serialization.Encoding.PEM).decode().splitlines(keepends=True)
+    return f"<ds:X509Certificate>{''.join(lines[1:-1])}</ds:X509Certificate>"
 
 
 def _ski(certificate: OrganisationCertificate) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_OCTETS", "MAX_KEY_CANDIDATES", "MAX_SERIAL_DIGITS"]
+__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_OCTETS", "MAX_EXPANSION", "MAX_KEY_CANDIDATES", "MAX_SERIAL_DIGITS"]
 
 MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
 """Octets of a document. The largest legal request is about 15 MB: a firmware image of 10,240,000 octets in base64
 and 50,000 device ids."""
+
+MAX_EXPANSION = 6
+"""Octets of a canonical form per octet of its document: a quotation mark in an attribute becomes ``&quot;``."""
 
 MAX_DEPTH = 256
 """Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""

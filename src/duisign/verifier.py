@@ -19,7 +19,7 @@ from duisign.errors import (
     DigestMismatchError,
     SignatureMismatchError,
 )
-from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
 from duisign.message import VerifiedMessage
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Verifier:
     Source: XMLDSig Core 1.1 section 3.2, restricted to DUIS (DESIGN section 2).
     """
 
-    __slots__ = ("_java_widths", "_profiles", "_reader", "_trust", "_unmarked_c14n")
+    __slots__ = ("_canonical_reader", "_java_widths", "_profiles", "_reader", "_trust", "_unmarked_c14n")
 
     def __init__(
         self,
@@ -66,6 +66,7 @@ class Verifier:
             raise ConfigurationError("profile", "profiles must be a collection of one or more duisign.Profile.")
         self._trust = trust
         self._reader = DocumentReader(max_octets, max_depth)
+        self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets, max_depth)
         self._unmarked_c14n = bool(accept_unmarked_exclusive_c14n)
         self._java_widths = bool(dangerously_accept_java_widths)
 
@@ -96,7 +97,7 @@ class Verifier:
         digest = signature.signed_info_digest()
         signers = [one for one in signatories if _made_by(one, signature.der_signature, digest)]
         if len(signers) == 1:
-            return VerifiedMessage(signature.profile, octets, signers[0], self._reader)
+            return VerifiedMessage(signature.profile, octets, signers[0], self._canonical_reader)
         if signers:
             raise AmbiguousSignerError(
                 "ambiguous-signer",
