@@ -65,9 +65,8 @@ def forge(identity, *changes, template=TEMPLATE, exclusive=False, value=None, di
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new)
-    text = text.replace("@ISSUER@", "CN=duisign test CA,OU=07").replace(
-        "@SERIAL@", str(identity.certificate.serial_number)
-    )
+    issuer = identity.certificate.issuer.rfc4514_string()
+    text = text.replace("@ISSUER@", issuer).replace("@SERIAL@", str(identity.certificate.serial_number))
     root = _without(etree.fromstring(text.encode()))
     octets = etree.tostring(root.getroottree(), method="c14n", exclusive=exclusive, with_comments=False)
     digest_octets = hashlib.sha256(octets).digest()

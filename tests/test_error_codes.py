@@ -23,6 +23,8 @@ def raised_codes():
         codes |= set(
             re.findall(r'^    [A-Z_]+: \(\s*"([a-z-]+)"', text, re.MULTILINE) if source.suffix == ".pyx" else []
         )
+        codes |= set(re.findall(r'code: str = "([a-z-]+)"', text))
+        codes |= set(re.findall(r'_bad_path\(".*", "([a-z-]+)"\)', text))
         codes |= set(re.findall(r'algorithm_element\([^)]*"([a-z-]+)"\)', text))
         codes |= set(re.findall(r'(?:expected|element_from|end_of_content|leaf_text)\([^)]*"([a-z-]+)"\)', text))
     return codes

@@ -6,10 +6,13 @@ from duisign.errors import (
     AmbiguousSignerError,
     CanonicalizationError,
     CertificateError,
+    CertificatePathError,
+    CertificateRevokedError,
     ConfigurationError,
     DigestMismatchError,
     DocumentError,
     DuisignError,
+    RevocationUnknownError,
     SignatureExistsError,
     SignatureFormatError,
     SignatureMismatchError,
@@ -22,6 +25,7 @@ from duisign.message_class import MessageClass, message_class
 from duisign.remote_party_role import RemotePartyRole
 from duisign.request_id import RequestId
 from duisign.signer import Signer
+from duisign.smki_trust import SmkiTrust
 from duisign.trust import PinnedCertificates
 from duisign.verifier import Verifier
 
@@ -30,6 +34,8 @@ __all__ = [
     "CanonicalizationError",
     "CanonicalizationMethod",
     "CertificateError",
+    "CertificatePathError",
+    "CertificateRevokedError",
     "ConfigurationError",
     "DigestMismatchError",
     "DocumentError",
@@ -40,10 +46,12 @@ __all__ = [
     "Profile",
     "RemotePartyRole",
     "RequestId",
+    "RevocationUnknownError",
     "SignatureExistsError",
     "SignatureFormatError",
     "SignatureMismatchError",
     "Signer",
+    "SmkiTrust",
     "UnknownSignerError",
     "UnsignedMessageError",
     "VerificationError",

@@ -17,10 +17,13 @@ __all__ = [
     "AmbiguousSignerError",
     "CanonicalizationError",
     "CertificateError",
+    "CertificatePathError",
+    "CertificateRevokedError",
     "ConfigurationError",
     "DigestMismatchError",
     "DocumentError",
     "DuisignError",
+    "RevocationUnknownError",
     "SignatureExistsError",
     "SignatureFormatError",
     "SignatureMismatchError",
@@ -120,6 +123,18 @@ class CertificateError(VerificationError):
     """The signer's certificate must not be used: validity period, curve, key usage."""
 
     check = "certificate"
+
+
+class CertificatePathError(CertificateError):
+    """There is no path from the signer's certificate to a trusted root that RFC 5280 and SMKI allow."""
+
+
+class CertificateRevokedError(CertificateError):
+    """The signer's certificate, or that of its CA, has been revoked."""
+
+
+class RevocationUnknownError(CertificateError):
+    """Nothing current says whether the signer's certificate has been revoked: fail closed."""
 
 
 class DigestMismatchError(VerificationError):

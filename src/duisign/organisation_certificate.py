@@ -69,48 +69,88 @@ class OrganisationCertificate:
     """The facts of one certificate, read once. Immutable by convention, shared by threads."""
 
     __slots__ = (
+        "_certificate",
+        "_der",
         "_not_after",
         "_not_before",
+        "_on_curve",
+        "_public_key",
         "_signs",
-        "certificate",
         "entity_id",
         "fingerprint",
+        "is_authority",
         "issuer",
         "key_identifier",
-        "public_key",
+        "policies",
         "role",
         "serial_number",
+        "signs_crls",
         "subject",
     )
 
     def __init__(self, certificate: x509.Certificate) -> None:
+        # Kept as DER: the objects of cryptography take some 10 KB each, and a store may hold thousands.
+        self._der = certificate.public_bytes(serialization.Encoding.DER)
+        self._certificate: x509.Certificate | None = None
+        self._public_key: ec.EllipticCurvePublicKey | None = None
+        self.key_identifier: bytes | None = None
+        self.policies: frozenset[str] = frozenset()
+        self._signs = self.signs_crls = self.is_authority = False
         try:
-            self.certificate = certificate
-            self.serial_number = certificate.serial_number
-            self.issuer = comparable_name(certificate.issuer)
-            self.subject = comparable_name(certificate.subject)
-            self.fingerprint = certificate.fingerprint(hashes.SHA256())
-            self.role = _role(certificate.subject)
-            self.entity_id = _entity_id(certificate.subject)
-            self._not_before = certificate.not_valid_before_utc.timestamp()
-            self._not_after = certificate.not_valid_after_utc.timestamp()
-            self.key_identifier, self._signs = _extensions(certificate)
-            key: object = certificate.public_key()
-        except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
-            raise ConfigurationError(
-                "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
-            ) from None
+            self._read(x509.load_der_x509_certificate(self._der))
         except Exception as error:
-            # cryptography raises UnsupportedAlgorithm and others of its own for keys and extensions it cannot read.
-            if type(error).__module__.startswith("cryptography"):
+            # cryptography raises ValueError, and others of its own for what it finds but does not know.
+            if isinstance(error, (ValueError, TypeError)) or type(error).__module__.startswith("cryptography"):
                 raise ConfigurationError(
-                    "certificate-malformed",
-                    "The certificate has a part that cannot be read: obtain a valid one.",
+                    "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
                 ) from None
             raise
-        self.public_key = (
-            key if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1) else None
-        )
+
+    def _read(self, certificate: x509.Certificate) -> None:
+        self.serial_number = certificate.serial_number
+        self.issuer = comparable_name(certificate.issuer)
+        self.subject = comparable_name(certificate.subject)
+        self.fingerprint = certificate.fingerprint(hashes.SHA256())
+        self.role = _role(certificate.subject)
+        self.entity_id = _entity_id(certificate.subject)
+        self._not_before = certificate.not_valid_before_utc.timestamp()
+        self._not_after = certificate.not_valid_after_utc.timestamp()
+        for extension in certificate.extensions:
+            value = extension.value
+            if isinstance(value, x509.SubjectKeyIdentifier):
+                self.key_identifier = value.digest
+            elif isinstance(value, x509.KeyUsage):
+                self._signs, self.signs_crls = value.digital_signature, value.crl_sign
+            elif isinstance(value, x509.BasicConstraints):
+                self.is_authority = value.ca
+            elif isinstance(value, x509.CertificatePolicies):
+                self.policies = frozenset(one.policy_identifier.dotted_string for one in value)
+        key = certificate.public_key()
+        self._on_curve = isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1)
+
+    @property
+    def certificate(self) -> x509.Certificate:
+        """The certificate itself."""
+        if self._certificate is None:
+            self._certificate = x509.load_der_x509_certificate(self._der)
+        return self._certificate
+
+    @property
+    def public_key(self) -> ec.EllipticCurvePublicKey | None:
+        """The public key; None if it is not on P-256."""
+        if self._public_key is None and self._on_curve:
+            key = self.certificate.public_key()
+            assert isinstance(key, ec.EllipticCurvePublicKey)
+            self._public_key = key
+        return self._public_key
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, OrganisationCertificate):
+            return NotImplemented
+        return self.fingerprint == other.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     def __repr__(self) -> str:
         return f"<OrganisationCertificate {rfc2253(self.certificate.issuer)} {self.serial_number}>"
@@ -120,7 +160,7 @@ class OrganisationCertificate:
 
         `now`: seconds since the epoch. Checks curve, keyUsage (RFC 5280 section 4.2.1.3) and validity period.
         """
-        if self.public_key is None:
+        if not self._on_curve:
             raise CertificateError(
                 "certificate-curve", "The signer's certificate holds no P-256 key: SMKI has no other."
             )
@@ -145,21 +185,14 @@ class OrganisationCertificate:
         return self.certificate.not_valid_after_utc
 
     @property
+    def validity(self) -> tuple[float, float]:
+        """The validity period in seconds since the epoch, both ends included."""
+        return self._not_before, self._not_after
+
+    @property
     def signs(self) -> bool:
         """Whether keyUsage has digitalSignature."""
         return self._signs
-
-
-def _extensions(certificate: x509.Certificate) -> tuple[bytes | None, bool]:
-    """Subject key identifier, and whether keyUsage has digitalSignature."""
-    identifier, signs = None, False
-    for extension in certificate.extensions:
-        value = extension.value
-        if isinstance(value, x509.SubjectKeyIdentifier):
-            identifier = value.digest
-        elif isinstance(value, x509.KeyUsage):
-            signs = value.digital_signature
-    return identifier, signs
 
 
 def _role(subject: x509.Name) -> RemotePartyRole | int | None:

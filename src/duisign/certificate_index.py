@@ -1,0 +1,120 @@
+"""Looking certificates up by what KeyInfo says of them, in constant time."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any
+
+from duisign.distinguished_name import DistinguishedName, parse_name
+from duisign.errors import SignatureFormatError
+from duisign.limits import MAX_SERIAL_DIGITS
+
+if TYPE_CHECKING:
+    from duisign.trust import Hints, Signatory
+
+__all__ = ["CertificateIndex", "embedded_certificates"]
+
+_CACHED_NAMES = 256
+"""Issuer texts. A network has few issuers; the bound keeps a flood of invented ones from filling memory."""
+
+_CACHED_ANSWERS = 4096
+"""Pairs of issuer and serial text that named known certificates: the spellings in use, with the same bound."""
+
+_SPACE = " \t\r\n"
+
+
+def embedded_certificates(hints: Hints) -> list[bytes]:
+    """The DER of every X509Certificate in KeyInfo; none of it is trusted."""
+    return [hint[1] for hint in hints if hint[0] == "certificate"]
+
+
+class CertificateIndex:
+    """Certificates by issuer and serial number, digest, subject key identifier and subject.
+
+    Built once and not changed afterwards; shared by threads.
+    """
+
+    __slots__ = ("_answers", "_by_digest", "_by_key_identifier", "_by_serial", "_by_subject", "_names")
+
+    def __init__(self, signatories: Iterable[Signatory]) -> None:
+        self._by_serial: dict[int, list[Signatory]] = {}
+        self._by_digest: dict[bytes, list[Signatory]] = {}
+        self._by_key_identifier: dict[bytes, list[Signatory]] = {}
+        self._by_subject: dict[DistinguishedName, list[Signatory]] = {}
+        self._names: dict[str, DistinguishedName] = {}
+        self._answers: dict[Hashable, list[Signatory]] = {}
+        for signatory in signatories:
+            certificate = signatory.certificate
+            assert certificate is not None
+            if certificate.fingerprint in self._by_digest:
+                continue
+            self._by_serial.setdefault(certificate.serial_number, []).append(signatory)
+            self._by_digest.setdefault(certificate.fingerprint, []).append(signatory)
+            if certificate.key_identifier is not None:
+                self._by_key_identifier.setdefault(certificate.key_identifier, []).append(signatory)
+            self._by_subject.setdefault(certificate.subject, []).append(signatory)
+
+    def find(self, hints: Hints) -> list[Signatory]:
+        """The certificates that fit every hint; of embedded certificates one must be it.
+
+        Raises SignatureFormatError for a name or serial number that cannot be read.
+        """
+        key = hints[0] if len(hints) == 1 else None
+        answer = self._answers.get(key) if key is not None else None
+        if answer is not None:
+            return answer
+        found: list[Signatory] | None = None
+        for hint in hints:
+            if hint[0] != "certificate":
+                fitting = self._fitting(hint)
+                found = fitting if found is None else [entry for entry in found if entry in fitting]
+        embedded = [sha256(der).digest() for der in embedded_certificates(hints)]
+        if embedded:
+            if found is None:
+                found = [entry for digest in embedded for entry in self._by_digest.get(digest, ())]
+            else:
+                found = [e for e in found if e.certificate is not None and e.certificate.fingerprint in embedded]
+        if found and key is not None and key[0] == "issuer-serial" and len(self._answers) < _CACHED_ANSWERS:
+            self._answers[key] = found
+        return found or []
+
+    def same_name(self, issuer: DistinguishedName, serial_number: int) -> list[Signatory]:
+        """The certificates with this issuer and serial number; more than one is a conflict."""
+        candidates = self._by_serial.get(serial_number, ())
+        return [e for e in candidates if e.certificate is not None and e.certificate.issuer == issuer]
+
+    def _fitting(self, hint: tuple[Any, ...]) -> list[Signatory]:
+        kind, value = hint[0], hint[1]
+        if kind == "issuer-serial":
+            return self.same_name(self._name(value), serial_number_of(hint[2]))
+        if kind == "ski":
+            return self._by_key_identifier.get(value, [])
+        if kind == "subject-name":
+            return self._by_subject.get(self._name(value), [])
+        return self._by_digest.get(value, [])
+
+    def _name(self, text: str) -> DistinguishedName:
+        name = self._names.get(text)
+        if name is None:
+            try:
+                name = parse_name(text.strip(_SPACE))
+            except ValueError:
+                raise SignatureFormatError(
+                    "key-info-name",
+                    "A name in KeyInfo is not RFC 2253 text: have the sender write it so.",
+                    check="key-info",
+                ) from None
+            if len(self._names) < _CACHED_NAMES:
+                self._names[text] = name
+        return name
+
+
+def serial_number_of(text: str) -> int:
+    """The number of an X509SerialNumber: decimal, ASCII; raises SignatureFormatError."""
+    digits = text.strip(_SPACE)
+    if not digits.isascii() or not digits.isdigit() or len(digits) > MAX_SERIAL_DIGITS:
+        raise SignatureFormatError(
+            "key-info-serial", "X509SerialNumber is not a decimal number of ASCII digits.", check="key-info"
+        )
+    return int(digits)

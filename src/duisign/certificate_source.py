@@ -1,0 +1,129 @@
+"""Where certificates and CRLs come from: objects, PEM, DER, bundles, files and folders.
+
+One certificate that cannot be read is reported and left out; it never sinks the others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from cryptography import x509
+
+from duisign.errors import ConfigurationError
+
+__all__ = ["Problem", "certificates_of", "revocation_lists_of"]
+
+_BLOCK = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----.*?-----END \1-----", re.DOTALL)
+_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".crl"})
+"""Files of a folder that are looked at; a folder may hold keys and notes too."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that was left out of a store.
+
+    `where`: the file, or the place in the caller's list. `sentence`: what is wrong with it.
+    """
+
+    where: str
+    sentence: str
+
+
+def _octets(source: object, where: str) -> Iterator[tuple[str, bytes, bool]]:
+    """(where, octets, whether the caller named exactly this) for bytes, a file, or each file of a folder."""
+    if isinstance(source, bytes):
+        yield where, source, True
+        return
+    if not isinstance(source, (str, Path)):
+        raise ConfigurationError(
+            "source",
+            f"Certificates and CRLs come as objects, bytes or paths, not {type(source).__name__}.",
+        )
+    path = Path(source)
+    try:
+        if path.is_dir():
+            files = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
+            for file in files:
+                yield str(file), file.read_bytes(), False
+        else:
+            yield str(path), path.read_bytes(), True
+    except OSError as error:
+        raise ConfigurationError("source", f"{error.filename or path} cannot be read: {error.strerror}.") from None
+
+
+def _pieces(octets: bytes, kind: bytes) -> tuple[list[bytes], bool]:
+    """The PEM blocks of one kind, and whether there are any of either kind; DER is one piece."""
+    if b"-----BEGIN" not in octets:
+        return [octets], False
+    blocks = list(_BLOCK.finditer(octets))
+    return [block[0] for block in blocks if block[1] == kind], True
+
+
+def certificates_of(sources: Iterable[object]) -> tuple[list[x509.Certificate], list[Problem]]:
+    """All certificates of `sources` that can be read, in their order, and what could not be.
+
+    Raises ConfigurationError for a source of the wrong type, a file that cannot be opened, or one that was named
+    and holds no certificate at all.
+    """
+    found: list[x509.Certificate] = []
+    problems: list[Problem] = []
+    for number, source in enumerate(_listed(sources), 1):
+        if isinstance(source, x509.Certificate):
+            found.append(source)
+            continue
+        for where, octets, named in _octets(source, f"certificate {number}"):
+            pieces, pem = _pieces(octets, b"CERTIFICATE")
+            if not pieces and named:
+                raise ConfigurationError("source", f"{where} holds no certificate.")
+            for index, piece in enumerate(pieces, 1):
+                place = f"{where}, certificate {index}" if len(pieces) > 1 else where
+                try:
+                    found.append(
+                        x509.load_pem_x509_certificate(piece) if pem else x509.load_der_x509_certificate(piece)
+                    )
+                except ValueError:
+                    problems.append(Problem(place, "This certificate cannot be read; it was left out."))
+    return found, problems
+
+
+def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevocationList]:
+    """All CRLs of `sources`.
+
+    Raises ConfigurationError for any that cannot be read: a CRL that is left out would let revoked keys sign.
+    """
+    found: list[x509.CertificateRevocationList] = []
+    for number, source in enumerate(_listed(sources), 1):
+        if isinstance(source, x509.CertificateRevocationList):
+            found.append(source)
+            continue
+        for where, octets, named in _octets(source, f"CRL {number}"):
+            pieces, pem = _pieces(octets, b"X509 CRL")
+            if not pem and not named and _is_certificate(octets):
+                continue
+            if not pieces and named:
+                raise ConfigurationError("source", f"{where} holds no CRL.")
+            for piece in pieces:
+                try:
+                    found.append(x509.load_pem_x509_crl(piece) if pem else x509.load_der_x509_crl(piece))
+                except ValueError:
+                    raise ConfigurationError("source", f"{where} holds a CRL that cannot be read.") from None
+    return found
+
+
+def _is_certificate(der: bytes) -> bool:
+    try:
+        x509.load_der_x509_certificate(der)
+    except ValueError:
+        return False
+    return True
+
+
+def _listed(sources: Iterable[object]) -> Iterable[object]:
+    if isinstance(sources, (bytes, str, Path, x509.Certificate, x509.CertificateRevocationList)):
+        return [sources]
+    if not isinstance(sources, Iterable):
+        raise ConfigurationError("source", "Give certificates and CRLs as a list of objects, bytes or paths.")
+    return sources

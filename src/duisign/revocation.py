@@ -1,0 +1,126 @@
+"""Revocation: CRLs as an index that answers in constant time (RFC 5280 section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import SignatureAlgorithmOID
+
+from duisign.distinguished_name import DistinguishedName, comparable_name, rfc2253
+from duisign.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from duisign.organisation_certificate import OrganisationCertificate
+
+__all__ = ["Authority", "RevocationIndex", "RevocationList", "authority_of"]
+
+Authority = tuple[DistinguishedName, bytes]
+"""A CA as far as CRLs go: its name, and its public key as an uncompressed point. Its certificate may be renewed."""
+
+_TOLERATED = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
+"""Extensions that may be critical. Any other critical one limits or enlarges what the CRL means."""
+
+
+def authority_of(certificate: OrganisationCertificate) -> Authority | None:
+    """The CA that a certificate is for; None if its key is not on P-256."""
+    if certificate.public_key is None:
+        return None
+    point = certificate.public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+    return certificate.subject, point
+
+
+class RevocationList:
+    """One complete, direct CRL whose signature was checked with its CA's key."""
+
+    __slots__ = ("crl", "next_update", "number", "revoked", "this_update")
+
+    def __init__(self, crl: x509.CertificateRevocationList, number: int, next_update: float) -> None:
+        self.crl = crl
+        self.number = number
+        self.this_update = crl.last_update_utc.timestamp()
+        self.next_update = next_update
+        self.revoked = frozenset(entry.serial_number for entry in crl)
+
+    def is_current(self, now: float) -> bool:
+        """Whether the CRL speaks for this moment, in seconds since the epoch."""
+        return self.this_update <= now <= self.next_update
+
+
+def _read(crl: x509.CertificateRevocationList) -> RevocationList | str:
+    """The CRL for the index, or what keeps it out."""
+    try:
+        number = None
+        for extension in crl.extensions:
+            if isinstance(extension.value, x509.CRLNumber):
+                number = extension.value.crl_number
+            if extension.critical and extension.oid not in _TOLERATED:
+                return "has a critical extension that is not understood: only complete, direct CRLs are read"
+        if number is None:
+            return "has no CRL number"
+        if crl.next_update_utc is None:
+            return "does not say when it ends (nextUpdate)"
+        for entry in crl:
+            if any(extension.critical for extension in entry.extensions):
+                return "has an entry with a critical extension that is not understood"
+        return RevocationList(crl, number, crl.next_update_utc.timestamp())
+    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        return "has a part that cannot be read"
+
+
+def _signed_by(crl: x509.CertificateRevocationList, key: ec.EllipticCurvePublicKey | None) -> bool:
+    if key is None or crl.signature_algorithm_oid != SignatureAlgorithmOID.ECDSA_WITH_SHA256:
+        return False
+    try:
+        return crl.is_signature_valid(key)
+    except (ValueError, TypeError):
+        return False
+
+
+class RevocationIndex:
+    """The CRL in force of each CA. Not changed once built; shared by threads.
+
+    `crls`: each must be signed by one of `authorities`, else ConfigurationError. `before`: an older index; of two CRLs
+    of one CA the one with the higher number is in force, and of equals the one that was there first.
+    """
+
+    __slots__ = ("_lists",)
+
+    def __init__(
+        self,
+        crls: Iterable[x509.CertificateRevocationList],
+        authorities: Iterable[OrganisationCertificate],
+        before: RevocationIndex | None = None,
+    ) -> None:
+        by_name: dict[DistinguishedName, list[OrganisationCertificate]] = {}
+        for certificate in authorities:
+            by_name.setdefault(certificate.subject, []).append(certificate)
+        self._lists: dict[Authority, RevocationList] = dict(before._lists) if before else {}
+        for crl in crls:
+            issuers = by_name.get(comparable_name(crl.issuer), [])
+            signers = [c for c in issuers if c.signs_crls and _signed_by(crl, c.public_key)]
+            if not signers:
+                raise _refused(crl, "is not signed by a CA of the store that may sign CRLs")
+            entry = _read(crl)
+            if isinstance(entry, str):
+                raise _refused(crl, entry)
+            authority = authority_of(signers[0])
+            assert authority is not None
+            known = self._lists.get(authority)
+            if known is None or entry.number > known.number:
+                self._lists[authority] = entry
+
+    def get(self, authority: Authority) -> RevocationList | None:
+        """The CRL in force of a CA, current or not."""
+        return self._lists.get(authority)
+
+    def lists(self) -> Mapping[Authority, RevocationList]:
+        """All CRLs in force."""
+        return self._lists
+
+
+def _refused(crl: x509.CertificateRevocationList, reason: str) -> ConfigurationError:
+    return ConfigurationError("crl", f"The CRL of {rfc2253(crl.issuer)} {reason}: obtain the right one.")

@@ -1,0 +1,224 @@
+"""SmkiTrust: trust in whoever the SMKI has certified, with Confirm Validity on every message."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from duisign.certificate_index import CertificateIndex, embedded_certificates
+from duisign.certificate_path import CertificatePath, PathValidator
+from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
+from duisign.errors import AmbiguousSignerError, ConfigurationError, UnknownSignerError
+from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+from duisign.revocation import RevocationIndex
+from duisign.trust import Clock, Hints, Signatory, clock_of
+
+if TYPE_CHECKING:
+    from cryptography import x509
+
+__all__ = ["SmkiTrust"]
+
+_CACHED_PATHS = 4096
+"""Paths. More signers than that start over; each path costs less than a millisecond to find again."""
+
+
+class _State:
+    """Everything that a reload replaces at once; only its path cache grows."""
+
+    __slots__ = ("authorities", "index", "paths", "problems", "revocations", "validator")
+
+    def __init__(
+        self,
+        validator: PathValidator,
+        authorities: Sequence[OrganisationCertificate],
+        index: CertificateIndex,
+        revocations: RevocationIndex,
+        problems: tuple[Problem, ...],
+    ) -> None:
+        self.validator = validator
+        self.authorities = authorities
+        self.index = index
+        self.revocations = revocations
+        self.problems = problems
+        self.paths: dict[bytes, CertificatePath] = {}
+
+
+class SmkiTrust:
+    """Trusts certificates with a valid path to one of `roots`, as RFC 5280 and SMKI have it.
+
+    `roots`, `intermediates`, `certificates`, `crls`: lists of objects of cryptography, PEM or DER bytes, or paths of
+    files and folders. `certificates` are the known Organisation Certificates, found by issuer and serial number; a
+    certificate that a message carries is believed too if its path is valid. One that cannot be read is left out and
+    listed in `problems`; a root or CRL that cannot be read is an error. `policies`: dotted OIDs of certificate
+    policies, of which a path must assert one. `check_revocation`: every CA on the path needs a current CRL. `now`: a
+    clock.
+    `accept_missing_authority_key_identifier`: RFC 5280 wants the extension in every certificate that a CA issues, and
+    the DCC's published test certificates lack it. `dangerously_accept_unknown_revocation`: where no current CRL speaks,
+    believe that nothing is revoked.
+
+    Shared by threads. `reload` and `add_crls` replace everything at once or nothing. Needs the extra ``trust``.
+    Raises ConfigurationError.
+    """
+
+    __slots__ = ("_accept_unknown", "_check_revocation", "_lock", "_now", "_options", "_policies", "_sources", "_state")
+
+    def __init__(
+        self,
+        roots: Iterable[object],
+        intermediates: Iterable[object] = (),
+        certificates: Iterable[object] = (),
+        crls: Iterable[object] = (),
+        *,
+        policies: Iterable[str],
+        check_revocation: bool = True,
+        now: Clock | None = None,
+        accept_missing_authority_key_identifier: bool = False,
+        dangerously_accept_unknown_revocation: bool = False,
+    ) -> None:
+        self._now = clock_of(now)
+        self._policies = _checked_policies(policies)
+        self._check_revocation = bool(check_revocation)
+        self._accept_unknown = bool(dangerously_accept_unknown_revocation)
+        self._options = {"need_authority_key_identifier": not accept_missing_authority_key_identifier}
+        self._sources = tuple(_kept(source) for source in (roots, intermediates, certificates, crls))
+        self._lock = threading.Lock()
+        self._state = self._build(None)
+
+    def __repr__(self) -> str:
+        return f"<SmkiTrust of {len(self._state.authorities)} CA certificates>"
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was left out of the store, and why."""
+        return self._state.problems
+
+    def _build(self, before: _State | None) -> _State:
+        roots, root_problems = certificates_of(self._sources[0])
+        if root_problems or not roots:
+            where = root_problems[0].where if root_problems else "the list of roots"
+            raise ConfigurationError("root", f"A root certificate cannot be read or is missing: see {where}.")
+        intermediates, problems = certificates_of(self._sources[1])
+        known, more_problems = certificates_of(self._sources[2])
+        problems = [*problems, *more_problems]
+        anchors = [OrganisationCertificate(root) for root in roots]
+        authorities = [*anchors, *_readable(intermediates, problems)]
+        certificates = _readable(known, problems)
+        return _State(
+            PathValidator(anchors, authorities[len(anchors) :], self._policies, **self._options),
+            authorities,
+            CertificateIndex(Signatory(one) for one in certificates),
+            RevocationIndex(
+                revocation_lists_of(self._sources[3]), authorities, None if before is None else before.revocations
+            ),
+            tuple(problems),
+        )
+
+    def reload(self) -> tuple[Problem, ...]:
+        """Read files and folders again; returns the new `problems`.
+
+        All or nothing: when something is broken, ConfigurationError says what, and the old state stays in force. A CRL
+        never gives way to one with a lower number.
+        """
+        with self._lock:
+            state = self._build(self._state)
+            self._state = state
+        return state.problems
+
+    def add_crls(self, crls: Iterable[object]) -> None:
+        """Put newer CRLs into force, at once for all threads; raises ConfigurationError and changes nothing."""
+        with self._lock:
+            old = self._state
+            lists = RevocationIndex(revocation_lists_of(crls), old.authorities, old.revocations)
+            state = _State(old.validator, old.authorities, old.index, lists, old.problems)
+            # Paths stay: revocation is asked of the index for every message.
+            state.paths = dict(old.paths)
+            self._state = state
+
+    def validate(self, certificate: x509.Certificate | bytes) -> CertificatePath:
+        """The path of a certificate, valid now; raises CertificateError, ConfigurationError (not a certificate)."""
+        return self._path(OrganisationCertificate(load_certificate(certificate)))
+
+    def check(self, signatory: Signatory) -> None:
+        """Raise CertificateError unless the certificate may be used now."""
+        if signatory.certificate is None:
+            raise UnknownSignerError("unknown-signer", "A bare key has no certificate to validate: refuse it.")
+        self._path(signatory.certificate)
+
+    def _path(self, certificate: OrganisationCertificate) -> CertificatePath:
+        state, now = self._state, self._now()
+        path = state.paths.get(certificate.fingerprint)
+        if path is None:
+            index = state.revocations if self._check_revocation and not self._accept_unknown else None
+            path = state.validator.validate(certificate, now, index)
+            if len(state.paths) >= _CACHED_PATHS:
+                state.paths.clear()
+            state.paths[certificate.fingerprint] = path
+        else:
+            path.check_period(now)
+        if self._check_revocation:
+            path.check_revocation(now, state.revocations, accept_unknown=self._accept_unknown)
+        return path
+
+    def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
+        """The one certificate that KeyInfo names, known or carried by the message; not yet validated."""
+        if not hints:
+            raise UnknownSignerError(
+                "unknown-signer", "KeyInfo names no certificate: have the sender write X509IssuerSerial."
+            )
+        state = self._state
+        found = state.index.find(hints) or _embedded(state.index, hints)
+        if not found:
+            raise UnknownSignerError(
+                "unknown-signer", "KeyInfo names no known certificate: obtain it from the SMKI repository."
+            )
+        certificate = found[0].certificate
+        assert certificate is not None
+        same = state.index.same_name(certificate.issuer, certificate.serial_number)
+        if len(found) > 1 or any(
+            one.certificate.fingerprint != certificate.fingerprint for one in same if one.certificate
+        ):
+            raise AmbiguousSignerError(
+                "ambiguous-signer",
+                "Different certificates have the issuer and serial number that KeyInfo names: keep the genuine one.",
+            )
+        return found
+
+
+def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
+    """The certificate that the message itself carries, if it carries one and names no other."""
+    carried = []
+    for der in dict.fromkeys(embedded_certificates(hints)):
+        try:
+            certificate = OrganisationCertificate(load_certificate(der))
+        except ConfigurationError:
+            continue
+        alone = CertificateIndex([Signatory(certificate)])
+        carried += alone.find([*(hint for hint in hints if hint[0] != "certificate"), ("certificate", der)])
+    return carried if len(carried) == 1 else []
+
+
+def _readable(certificates: Iterable[x509.Certificate], problems: list[Problem]) -> list[OrganisationCertificate]:
+    found = []
+    for number, certificate in enumerate(certificates, 1):
+        try:
+            found.append(OrganisationCertificate(certificate))
+        except ConfigurationError:
+            problems.append(
+                Problem(f"certificate {number}", "A part of this certificate cannot be read; it was left out.")
+            )
+    return found
+
+
+def _kept(source: Iterable[object]) -> Iterable[object]:
+    # Read more than once when the store is reloaded.
+    return list(source) if isinstance(source, Iterable) and not isinstance(source, (bytes, str)) else [source]
+
+
+def _checked_policies(policies: Iterable[str]) -> frozenset[str]:
+    if isinstance(policies, str) or not isinstance(policies, Iterable):
+        policies = ()
+    required = frozenset(policies)
+    if not required or not all(isinstance(one, str) and one.replace(".", "").isdecimal() for one in required):
+        raise ConfigurationError("policies", "policies must be a list of dotted OIDs, of which a path must assert one.")
+    return required

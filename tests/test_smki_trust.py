@@ -1,0 +1,531 @@
+"""SmkiTrust: paths, revocation and what a store does while it changes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+import threading
+import time
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+import duisign
+from duisign import RemotePartyRole, SmkiTrust, Verifier
+from duisign.testing import TEST_POLICY_OID, Identity, Smki
+from forgery import TEMPLATE, forge
+
+XML_SIGN = RemotePartyRole.XML_SIGN
+EUI = "00-DB-12-34-A5-00-00-01"
+DAY = dt.timedelta(days=1)
+
+
+def make_trust(smki, *identities, crls=None, **options):
+    options = {"policies": [TEST_POLICY_OID], **options}
+    if crls is None:
+        crls = [smki.crl(), smki.crl(issuer=smki.root)]
+    known = [one.certificate for one in identities or (smki.user, smki.dcc)]
+    return SmkiTrust([smki.root.certificate], [smki.issuing_ca.certificate], known, crls, **options)
+
+
+def refused(trust, identity, error, code, check="certificate"):
+    with pytest.raises(error) as caught:
+        Verifier(trust).verify(forge(identity))
+    assert type(caught.value) is error
+    assert (caught.value.code, caught.value.check) == (code, check)
+    return caught.value
+
+
+def test_a_valid_path_verifies(smki):
+    message = Verifier(make_trust(smki)).verify(forge(smki.user))
+    assert message.certificate == smki.user.certificate
+    path = make_trust(smki).validate(smki.user.certificate)
+    assert [one.certificate for one in path.certificates] == [
+        smki.user.certificate,
+        smki.issuing_ca.certificate,
+        smki.root.certificate,
+    ]
+
+
+def test_a_carried_certificate_is_believed_if_its_path_is_valid(smki):
+    from base64 import b64encode
+
+    def carried(identity, *extra):
+        der = b64encode(identity.certificate.public_bytes(serialization.Encoding.DER)).decode()
+        return forge(
+            identity, ("</ds:X509Data>", f"<ds:X509Certificate>{der}</ds:X509Certificate></ds:X509Data>"), *extra
+        )
+
+    new = smki.issue(entity_id=EUI, role=XML_SIGN)
+    assert Verifier(make_trust(smki)).verify(carried(new)).certificate == new.certificate
+    foreign = Smki.create()
+    stranger = foreign.issue(entity_id=EUI, role=XML_SIGN)
+    with pytest.raises(duisign.CertificatePathError):
+        Verifier(make_trust(smki)).verify(carried(stranger))
+    # KeyInfo names one certificate and carries another
+    with pytest.raises(duisign.UnknownSignerError):
+        Verifier(make_trust(smki)).verify(carried(new, ("@SERIAL@", "5")))
+
+
+class TestPaths:
+    def test_unknown_and_unnamed_signers(self, smki):
+        refused(make_trust(smki, smki.dcc), smki.user, duisign.UnknownSignerError, "unknown-signer", "signer")
+        without = TEMPLATE[TEMPLATE.index("<ds:KeyInfo>") : TEMPLATE.index("</ds:Signature></sr:Request>")]
+        with pytest.raises(duisign.UnknownSignerError):
+            Verifier(make_trust(smki)).verify(forge(smki.user, (without, "")))
+
+    def test_signed_by_another_key_than_the_ca_s(self, smki):
+        impostor = Identity(ec.generate_private_key(ec.SECP256R1()), smki.issuing_ca.certificate)
+        forged = smki.issue(entity_id=EUI, role=XML_SIGN, issuer=impostor)
+        refused(make_trust(smki, forged), forged, duisign.CertificatePathError, "certificate-path")
+
+    def test_signed_by_its_own_key(self, smki):
+        key = ec.generate_private_key(ec.SECP256R1())
+        own = smki.issue(
+            entity_id=EUI, role=XML_SIGN, private_key=key, issuer=Identity(key, smki.issuing_ca.certificate)
+        )
+        refused(make_trust(smki, own), own, duisign.CertificatePathError, "certificate-path")
+        duisign.Verifier(duisign.PinnedCertificates([own.certificate])).verify(forge(own))
+
+    def test_of_another_smki(self, smki):
+        other = Smki.create()
+        refused(make_trust(smki, other.user), other.user, duisign.CertificatePathError, "certificate-path")
+
+    def test_without_the_intermediate(self, smki):
+        trust = SmkiTrust([smki.root.certificate], [], [smki.user.certificate], [], policies=[TEST_POLICY_OID])
+        refused(trust, smki.user, duisign.CertificatePathError, "certificate-path")
+
+    @pytest.mark.parametrize(
+        ("options", "error", "code"),
+        [
+            ({"not_after": "past"}, duisign.CertificateError, "certificate-expired"),
+            ({"not_before": "future"}, duisign.CertificateError, "certificate-not-yet-valid"),
+            ({"key_usage": "key_agreement"}, duisign.CertificateError, "certificate-key-usage"),
+            ({"policies": ("1.2.3",)}, duisign.CertificatePathError, "certificate-policy"),
+            ({"policies": ()}, duisign.CertificatePathError, "certificate-policy"),
+            ({"issuer": "root"}, duisign.CertificatePathError, "certificate-path"),
+        ],
+    )
+    def test_certificates_that_must_not_sign(self, smki, options, error, code):
+        moments = {"past": smki.now - DAY, "future": smki.now + DAY}
+        options = {k: moments.get(v, v) if isinstance(v, str) and v in moments else v for k, v in options.items()}
+        if options.get("issuer") == "root":
+            options["issuer"] = smki.root
+        identity = smki.issue(entity_id=EUI, role=XML_SIGN, **options)
+        refused(make_trust(smki, identity), identity, error, code)
+
+    def test_a_ca_certificate_does_not_sign_messages(self, smki):
+        trust = make_trust(smki, smki.issuing_ca)
+        with pytest.raises(duisign.CertificateError):
+            trust.validate(smki.issuing_ca.certificate)
+
+    def ca(self, smki, *, unit="07", key=None, path_length=0, algorithm=None, not_after=None, policies=True):
+        key = key or ec.generate_private_key(ec.SECP256R1())
+        template = smki.issuing_ca.certificate
+        name = x509.Name(
+            [
+                x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit),
+                x509.NameAttribute(NameOID.COMMON_NAME, "odd"),
+            ]
+        )
+        end = not_after or template.not_valid_after_utc
+        builder = x509.CertificateBuilder(
+            smki.root.certificate.subject, name, key.public_key(), 77, template.not_valid_before_utc, end
+        )
+        for extension in template.extensions:
+            value = extension.value
+            if isinstance(value, x509.SubjectKeyIdentifier):
+                value = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            elif isinstance(value, x509.BasicConstraints):
+                value = x509.BasicConstraints(True, path_length)
+            elif isinstance(value, x509.CertificatePolicies) and not policies:
+                continue
+            builder = builder.add_extension(value, extension.critical)
+        return Identity(key, builder.sign(smki.root.private_key, algorithm or hashes.SHA256()))
+
+    def trust_of(self, smki, ca, leaf, **options):
+        crls = [smki.crl(issuer=ca), smki.crl(issuer=smki.root)]
+        return SmkiTrust(
+            [smki.root.certificate], [ca.certificate], [leaf.certificate], crls, policies=[TEST_POLICY_OID], **options
+        )
+
+    @pytest.mark.parametrize(
+        "odd",
+        [{"unit": "02"}, {"algorithm": hashes.SHA384()}, {"not_after": "past"}, {"policies": False}],
+        ids=["role", "algorithm", "expired", "policies"],
+    )
+    def test_odd_issuing_cas(self, smki, odd):
+        if odd.get("not_after"):
+            odd = {"not_after": smki.now - dt.timedelta(hours=1)}
+        ca = self.ca(smki, **odd)
+        leaf = smki.issue(entity_id=EUI, role=XML_SIGN, issuer=ca)
+        code = "certificate-policy" if "policies" in odd else "certificate-path"
+        refused(self.trust_of(smki, ca, leaf), leaf, duisign.CertificatePathError, code)
+
+    def test_a_good_second_ca(self, smki):
+        ca = self.ca(smki)
+        leaf = smki.issue(entity_id=EUI, role=XML_SIGN, issuer=ca)
+        Verifier(self.trust_of(smki, ca, leaf)).verify(forge(leaf))
+
+    def test_paths_that_are_too_long(self, smki):
+        upper = self.ca(smki, path_length=None)
+        lower = Smki(smki.root, upper, smki.user, smki.dcc, smki.s1sp, smki.now)
+        key = ec.generate_private_key(ec.SECP256R1())
+        template = smki.issuing_ca.certificate
+        builder = x509.CertificateBuilder(
+            upper.certificate.subject,
+            template.subject,
+            key.public_key(),
+            78,
+            template.not_valid_before_utc,
+            template.not_valid_after_utc,
+        )
+        for extension in template.extensions:
+            value = extension.value
+            if isinstance(value, x509.SubjectKeyIdentifier):
+                value = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+            elif isinstance(value, x509.AuthorityKeyIdentifier):
+                value = x509.AuthorityKeyIdentifier.from_issuer_public_key(upper.certificate.public_key())
+            builder = builder.add_extension(value, extension.critical)
+        second = Identity(key, builder.sign(upper.private_key, hashes.SHA256()))
+        leaf = smki.issue(entity_id=EUI, role=XML_SIGN, issuer=second)
+        trust = SmkiTrust(
+            [smki.root.certificate],
+            [upper.certificate, second.certificate],
+            [leaf.certificate],
+            [lower.crl(), lower.crl(issuer=second), smki.crl(issuer=smki.root)],
+            policies=[TEST_POLICY_OID],
+        )
+        refused(trust, leaf, duisign.CertificatePathError, "certificate-path")
+
+    def test_one_issuer_and_serial_for_two_certificates(self, smki):
+        twin_root = Smki.create()
+        twin = twin_root.issue(entity_id=EUI, role=XML_SIGN, serial_number=smki.user.certificate.serial_number)
+        refused(
+            make_trust(smki, smki.user, twin), smki.user, duisign.AmbiguousSignerError, "ambiguous-signer", "signer"
+        )
+
+    def test_missing_authority_key_identifier(self, smki):
+        template = smki.user.certificate
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = x509.CertificateBuilder(
+            template.issuer,
+            template.subject,
+            key.public_key(),
+            99,
+            template.not_valid_before_utc,
+            template.not_valid_after_utc,
+        )
+        for extension in template.extensions:
+            if isinstance(extension.value, x509.SubjectKeyIdentifier):
+                builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+            elif not isinstance(extension.value, x509.AuthorityKeyIdentifier):
+                builder = builder.add_extension(extension.value, extension.critical)
+        bare = Identity(key, builder.sign(smki.issuing_ca.private_key, hashes.SHA256()))
+        refused(make_trust(smki, bare), bare, duisign.CertificatePathError, "certificate-path")
+        Verifier(make_trust(smki, bare, accept_missing_authority_key_identifier=True)).verify(forge(bare))
+
+
+class TestRevocation:
+    def test_revoked(self, smki):
+        trust = make_trust(smki, crls=[smki.crl([smki.user]), smki.crl(issuer=smki.root)])
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+        Verifier(trust).verify(forge(smki.dcc))
+
+    def test_revoked_ca(self, smki):
+        trust = make_trust(smki, crls=[smki.crl(), smki.crl([smki.issuing_ca], issuer=smki.root)])
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+
+    @pytest.mark.parametrize("which", ["none", "leaf-only", "root-only"])
+    def test_no_crl_fails_closed(self, smki, which):
+        crls = {"none": [], "leaf-only": [smki.crl()], "root-only": [smki.crl(issuer=smki.root)]}[which]
+        refused(make_trust(smki, crls=crls), smki.user, duisign.RevocationUnknownError, "revocation-unknown")
+        Verifier(make_trust(smki, crls=crls, check_revocation=False)).verify(forge(smki.user))
+        Verifier(make_trust(smki, crls=crls, dangerously_accept_unknown_revocation=True)).verify(forge(smki.user))
+
+    def crl(
+        self,
+        smki,
+        *,
+        number=1,
+        issuer=None,
+        this_update=None,
+        next_update=None,
+        revoked=(),
+        extension=None,
+        key=None,
+        critical=True,
+        entry=None,
+    ):
+        authority = issuer or smki.issuing_ca
+        builder = (
+            x509.CertificateRevocationListBuilder()
+            .issuer_name(authority.certificate.subject)
+            .last_update(this_update or smki.now - DAY)
+            .next_update(next_update or smki.now + DAY)
+        )
+        if number is not None:
+            builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+        if extension is not None:
+            builder = builder.add_extension(extension, critical=critical)
+        for one in revoked:
+            made = (
+                x509.RevokedCertificateBuilder()
+                .serial_number(one.certificate.serial_number)
+                .revocation_date(smki.now - DAY)
+            )
+            if entry is not None:
+                made = made.add_extension(entry, critical=True)
+            builder = builder.add_revoked_certificate(made.build())
+        return builder.sign(key or authority.private_key, hashes.SHA256())
+
+    def test_outdated_and_future_crls_fail_closed(self, smki):
+        root = smki.crl(issuer=smki.root)
+        for crl in (
+            self.crl(smki, this_update=smki.now - 3 * DAY, next_update=smki.now - DAY),
+            self.crl(smki, this_update=smki.now + DAY, next_update=smki.now + 2 * DAY),
+        ):
+            refused(
+                make_trust(smki, crls=[crl, root]), smki.user, duisign.RevocationUnknownError, "revocation-outdated"
+            )
+            lenient = make_trust(smki, crls=[crl, root], dangerously_accept_unknown_revocation=True)
+            Verifier(lenient).verify(forge(smki.user))
+
+    def test_an_outdated_crl_still_revokes(self, smki):
+        old = self.crl(smki, this_update=smki.now - 3 * DAY, next_update=smki.now - DAY, revoked=[smki.user])
+        trust = make_trust(smki, crls=[old, smki.crl(issuer=smki.root)], dangerously_accept_unknown_revocation=True)
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+
+    def test_crls_that_do_not_count_are_refused(self, smki):
+        stranger = ec.generate_private_key(ec.SECP256R1())
+        partial = x509.IssuingDistributionPoint(None, None, False, False, None, False, True)
+        for crl in (
+            self.crl(smki, key=stranger),
+            self.crl(smki, issuer=smki.user),
+            self.crl(smki, number=None),
+            self.crl(smki, extension=x509.DeltaCRLIndicator(1)),
+            self.crl(smki, extension=partial),
+            self.crl(smki, revoked=[smki.user], entry=x509.CertificateIssuer([x509.DNSName("x")])),
+        ):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                make_trust(smki, crls=[crl])
+            assert caught.value.code == "crl"
+
+    def test_revocation_takes_effect_at_once(self, smki):
+        trust = make_trust(smki)
+        verifier = Verifier(trust)
+        document = forge(smki.user)
+        verifier.verify(document)
+        trust.add_crls([smki.crl([smki.user], number=2)])
+        with pytest.raises(duisign.CertificateRevokedError):
+            verifier.verify(document)
+
+    def test_a_lower_number_never_replaces_a_higher_one(self, smki):
+        revoking = smki.crl([smki.user], number=5)
+        for trust in (
+            make_trust(smki, crls=[revoking, smki.crl(number=4), smki.crl(issuer=smki.root)]),
+            make_trust(smki, crls=[smki.crl(number=4), revoking, smki.crl(issuer=smki.root)]),
+        ):
+            trust.add_crls([smki.crl(number=3), smki.crl(number=5)])
+            refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+            trust.add_crls([smki.crl(number=6)])
+            Verifier(trust).verify(forge(smki.user))
+
+    def test_time_goes_on_after_the_path_was_found(self, smki):
+        moment = [smki.now]
+        verifier = Verifier(make_trust(smki, crls=[self.crl(smki), smki.crl(issuer=smki.root)], now=lambda: moment[0]))
+        document = forge(smki.user)
+        verifier.verify(document)
+        moment[0] = smki.now + 2 * DAY
+        with pytest.raises(duisign.RevocationUnknownError):
+            verifier.verify(document)
+        moment[0] = smki.user.certificate.not_valid_after_utc + DAY
+        with pytest.raises(duisign.CertificateError) as caught:
+            verifier.verify(document)
+        assert caught.value.code == "certificate-expired"
+
+
+class TestSources:
+    def test_files_folders_and_bundles(self, smki, tmp_path):
+        smki.write(tmp_path)
+        (tmp_path / "junk.pem").write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        (tmp_path / "notes.txt").write_text("not looked at")
+        trust = SmkiTrust(
+            [tmp_path / "root.pem"],
+            [str(tmp_path / "issuing-ca.pem")],
+            [tmp_path],
+            [tmp_path],
+            policies=[TEST_POLICY_OID],
+        )
+        Verifier(trust).verify(forge(smki.user))
+        assert [problem.where for problem in trust.problems] == [str(tmp_path / "junk.pem")]
+        bundle = b"".join(one.certificate_pem() for one in (smki.user, smki.dcc))
+        Verifier(make_trust(smki, crls=None)).verify(forge(smki.dcc))
+        Verifier(
+            SmkiTrust(
+                [smki.root.certificate_pem()],
+                [smki.issuing_ca.certificate.public_bytes(serialization.Encoding.DER)],
+                [bundle],
+                [
+                    smki.crl().public_bytes(serialization.Encoding.DER),
+                    smki.crl(issuer=smki.root).public_bytes(serialization.Encoding.PEM),
+                ],
+                policies=[TEST_POLICY_OID],
+            )
+        ).verify(forge(smki.dcc))
+
+    @pytest.mark.parametrize(
+        ("arguments", "options", "code"),
+        [
+            (([],), {}, "root"),
+            (([b"junk"],), {}, "root"),
+            (([7],), {}, "source"),
+            ((["/nowhere/x.pem"],), {}, "source"),
+            (("R", [b"-----BEGIN X-----"]), {}, "source"),
+            (("R", (), (), [b"junk"]), {}, "source"),
+            (("R",), {"policies": []}, "policies"),
+            (("R",), {"policies": "1.2"}, "policies"),
+            (("R",), {"policies": ["x"]}, "policies"),
+            (("R",), {"policies": None}, "policies"),
+        ],
+    )
+    def test_what_cannot_be_a_store(self, smki, arguments, options, code):
+        arguments = [[smki.root.certificate] if one == "R" else one for one in arguments]
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            SmkiTrust(*arguments, **{"policies": ["1.2.3"], **options})
+        assert caught.value.code == code
+
+    def test_reload_is_all_or_nothing(self, smki, tmp_path):
+        smki.write(tmp_path)
+        trust = SmkiTrust(
+            [tmp_path / "root.pem"],
+            [tmp_path / "issuing-ca.pem"],
+            [tmp_path / "user.pem"],
+            [tmp_path],
+            policies=[TEST_POLICY_OID],
+        )
+        document = forge(smki.user)
+        Verifier(trust).verify(document)
+        crl = tmp_path / "issuing-ca.crl.pem"
+        good = crl.read_bytes()
+        crl.write_bytes(b"-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n")
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert str(crl) in str(caught.value)
+        Verifier(trust).verify(document)
+        crl.write_bytes(smki.crl([smki.user], number=9).public_bytes(serialization.Encoding.PEM))
+        trust.reload()
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+        crl.write_bytes(good)
+        trust.reload()
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+        (tmp_path / "user.pem").write_bytes(smki.dcc.certificate_pem())
+        trust.reload()
+        refused(trust, smki.user, duisign.UnknownSignerError, "unknown-signer", "signer")
+
+
+def test_reloading_under_load(smki, tmp_path):
+    """Eight threads verify while the store reloads 200 times: no wrong verdict, and nothing but verdicts."""
+    smki.write(tmp_path)
+    trust = SmkiTrust(
+        [tmp_path / "root.pem"], [tmp_path / "issuing-ca.pem"], [tmp_path], [tmp_path], policies=[TEST_POLICY_OID]
+    )
+    verifier = Verifier(trust)
+    good, wrong = forge(smki.user), forge(Identity(smki.dcc.private_key, smki.user.certificate))
+    stop, failures, verdicts = threading.Event(), [], [0]
+
+    def work():
+        while not stop.is_set():
+            try:
+                verifier.verify(good)
+                try:
+                    verifier.verify(wrong)
+                    failures.append("a forged message verified")
+                except duisign.SignatureMismatchError:
+                    verdicts[0] += 1
+            except Exception as error:  # noqa: BLE001
+                failures.append(repr(error))
+
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for number in range(200):
+        trust.reload()
+        if number % 50 == 0:
+            trust.add_crls([smki.crl(number=2 + number)])
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert verdicts[0] > 100
+
+
+def test_ten_thousand_certificates(smki):
+    """Loading under 3 s; look-up does not depend on the number."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    many = [
+        smki.issue(
+            entity_id=f"00-DB-12-34-00-{n >> 16:02X}-{n >> 8 & 255:02X}-{n & 255:02X}", role=XML_SIGN, private_key=key
+        ).certificate
+        for n in range(10_000)
+    ]
+    crls = [smki.crl(), smki.crl(issuer=smki.root)]
+    begin = time.perf_counter()
+    large = SmkiTrust(
+        [smki.root.certificate],
+        [smki.issuing_ca.certificate],
+        [smki.user.certificate, *many],
+        crls,
+        policies=[TEST_POLICY_OID],
+    )
+    elapsed = time.perf_counter() - begin
+    print(f"10,000 certificates loaded in {elapsed:.2f} s")
+    assert elapsed < 3
+    Verifier(large).verify(forge(smki.user))
+    found = large.signatories([("issuer-serial", "CN=duisign test CA,OU=07", str(many[-1].serial_number))])
+    assert found[0].certificate.certificate == many[-1]
+
+
+def test_openssl_never_refuses_what_is_accepted(smki, tmp_path):
+    """`openssl verify` on the same inputs, for every kind of leaf of this module that is accepted."""
+    ca = TestPaths().ca(smki)
+    accepted = [
+        (smki.user, smki.issuing_ca),
+        (smki.dcc, smki.issuing_ca),
+        (smki.s1sp, smki.issuing_ca),
+        (smki.issue(entity_id=EUI, role=XML_SIGN, issuer=ca), ca),
+    ]
+    for leaf, issuer in accepted:
+        crls = [smki.crl(issuer=issuer), smki.crl(issuer=smki.root)]
+        trust = SmkiTrust(
+            [smki.root.certificate], [issuer.certificate], [leaf.certificate], crls, policies=[TEST_POLICY_OID]
+        )
+        trust.validate(leaf.certificate)
+        for name, data in (
+            ("root.pem", smki.root.certificate_pem()),
+            ("ca.pem", issuer.certificate_pem()),
+            ("leaf.pem", leaf.certificate_pem()),
+            ("crls.pem", b"".join(crl.public_bytes(serialization.Encoding.PEM) for crl in crls)),
+        ):
+            (tmp_path / name).write_bytes(data)
+        subprocess.run(
+            [
+                "openssl",
+                "verify",
+                "-x509_strict",
+                "-crl_check_all",
+                "-CAfile",
+                "root.pem",
+                "-untrusted",
+                "ca.pem",
+                "-CRLfile",
+                "crls.pem",
+                "leaf.pem",
+            ],
+            cwd=tmp_path,
+            check=True,
+            capture_output=True,
+        )
