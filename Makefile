@@ -18,7 +18,7 @@ lint: $(VENV)/.lint $(VENV)/.native
 	$(BIN)/ruff format --check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint src
 	$(BIN)/mypy
-	$(BIN)/stubtest duisign --mypy-config-file pyproject.toml --ignore-missing-stub
+	$(BIN)/stubtest --mypy-config-file pyproject.toml --allowlist stubtest-allowlist.txt --ignore-unused-allowlist $(patsubst src/duisign/%.pyi,duisign.%,$(wildcard src/duisign/*.pyi))
 
 bench: $(VENV)/.test $(VENV)/.native
 	$(BIN)/python bench/bench_duisign.py

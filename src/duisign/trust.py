@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from duisign.certificate_index import CertificateIndex
 from duisign.errors import ConfigurationError, UnknownSignerError
@@ -92,14 +93,17 @@ class PinnedCertificates:
         self._now = clock_of(now)
         if isinstance(certificates, (bytes, str, x509.Certificate)) or not isinstance(certificates, Iterable):
             raise ConfigurationError("certificate-malformed", "Give the pinned certificates as a list.")
-        self._bare: list[Signatory] = []
         pinned: dict[bytes, Signatory] = {}
+        bare: dict[bytes, Signatory] = {}
         for source in certificates:
             if isinstance(source, (bytes, x509.Certificate)) and not _is_public_key(source):
                 for certificate in map(OrganisationCertificate, load_certificates(source)):
                     pinned[certificate.fingerprint] = Signatory(certificate)
             else:
-                self._bare.append(Signatory(None, load_public_key(source)))
+                key = load_public_key(source)
+                point = key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
+                bare[point] = Signatory(None, key)
+        self._bare = list(bare.values())
         self._index = CertificateIndex(pinned.values())
         self._all = [*pinned.values(), *self._bare]
         for certificate in (one.certificate for one in pinned.values() if one.certificate is not None):

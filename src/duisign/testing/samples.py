@@ -75,9 +75,7 @@ def make_samples(smki: Smki) -> dict[str, Sample]:
     return samples
 
 
-def firmware_request(
-    smki: Smki, octets: int = FIRMWARE_OCTETS_MAX, device_ids: int = DEVICE_IDS_MAX
-) -> bytes:
+def firmware_request(smki: Smki, octets: int = FIRMWARE_OCTETS_MAX, device_ids: int = DEVICE_IDS_MAX) -> bytes:
     """An unsigned request for SRV 11.1, as large as the schema allows by default: 14.9 million octets.
 
     octets: the size of the firmware image, before base64. device_ids: how many meters it is for.
@@ -127,8 +125,7 @@ def _document(root: str, declarations: str, content: str) -> bytes:
 
 def _request(request_id: str, variant: int, service: str, body: str, declarations: str) -> bytes:
     header = (
-        f"<sr:RequestID>{request_id}</sr:RequestID><sr:CommandVariant>{variant}</sr:CommandVariant>"
-        f"{_service(service)}"
+        f"<sr:RequestID>{request_id}</sr:RequestID><sr:CommandVariant>{variant}</sr:CommandVariant>{_service(service)}"
     )
     return _document("Request", declarations, f"<sr:Header>{header}</sr:Header><sr:Body>{body}</sr:Body>")
 
@@ -229,8 +226,7 @@ _ALERTS = {
     "device-alert": (
         _METER,
         _SR + _RA + _XSI,
-        f"<sr:DeviceAlertMessage><sr:AlertCode>81A0</sr:AlertCode>{_gbcs('device alert', 97)}"
-        "</sr:DeviceAlertMessage>",
+        f"<sr:DeviceAlertMessage><sr:AlertCode>81A0</sr:AlertCode>{_gbcs('device alert', 97)}</sr:DeviceAlertMessage>",
     ),
 }
 """By class: sender (None: the DCC), declarations of the root, body."""

@@ -275,9 +275,7 @@ def _key_usage(*, sign: bool = False, agree: bool = False, authority: bool = Fal
 
 
 def _subject_key_identifier(key: ec.EllipticCurvePrivateKey) -> x509.SubjectKeyIdentifier:
-    point = key.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    )
+    point = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
     # RFC 5280 section 4.2.1.2, method 2: the bits 0100 and the last 60 bits of the SHA-1 of the public key.
     digest = bytearray(hashlib.sha1(point, usedforsecurity=False).digest()[-8:])
     digest[0] = 0x40 | digest[0] & 0x0F

@@ -1,0 +1,30 @@
+"""The command `duisign`, also as ``python -m duisign``."""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+
+__all__ = ["main"]
+
+_ERROR = 2
+"""The exit status of `duisign.cli.ExitStatus.ERROR`, which cannot be imported without the extra."""
+
+
+def main() -> None:
+    """Run the command line on ``sys.argv``; ends in SystemExit with one of `duisign.cli.ExitStatus`."""
+    missing = [name for name in ("typer", "rich") if find_spec(name) is None]
+    if missing:
+        print(
+            f"duisign: The command line needs {' and '.join(missing)}, which the library does not: "
+            f"install {'them' if len(missing) > 1 else 'it'} with pip install 'duisign[cli]'.",
+            file=sys.stderr,
+        )
+        sys.exit(_ERROR)
+    from duisign.cli import run
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,222 @@
+"""Verdicts: what a verification found, check by check, claiming no check as passed that was not made."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from duisign.distinguished_name import rfc2253
+from duisign.errors import (
+    CHECKS,
+    AmbiguousSignerError,
+    DuisignError,
+    UnsignedMessageError,
+    VerificationError,
+)
+from duisign.message import VerifiedMessage
+from duisign.organisation_certificate import OrganisationCertificate
+from duisign.remote_party_role import RemotePartyRole
+from duisign.verifier import Verifier
+
+if TYPE_CHECKING:
+    from duisign.trust import Hints, Signatory, Trust
+
+__all__ = ["Outcome", "Report", "Verdict", "WitnessedTrust", "examine", "signer_facts", "unreadable"]
+
+
+class Verdict(enum.StrEnum):
+    """What became of a document."""
+
+    VALID = "valid"
+    INVALID = "invalid"
+    UNSIGNED = "unsigned"
+    UNREADABLE = "unreadable"
+
+
+class Outcome(enum.StrEnum):
+    """What became of one check."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    INCOMPLETE = "incomplete"
+    """The refusal came before the check was complete."""
+    NOT_REACHED = "not-reached"
+    NOT_APPLICABLE = "not-applicable"
+    """There is nothing to check: no KeyInfo in the message, or a bare key without a certificate."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """The verdict on one document.
+
+    `code`, `reason`: of the refusal, None for a valid message. `outcomes`: one for each of `duisign.errors.CHECKS`,
+    in that order. `message`: the valid message. `named`: for a refused message, the one trusted certificate that
+    its KeyInfo names, if it names one; nothing proves that its holder sent the message.
+    """
+
+    file: str
+    verdict: Verdict
+    outcomes: dict[str, Outcome]
+    code: str | None = None
+    reason: str | None = None
+    message: VerifiedMessage | None = None
+    named: OrganisationCertificate | None = None
+
+    def identifier(self, name: Literal["request_id", "response_id"], *, malformed: str | None = None) -> str | None:
+        """An identifier of the valid message: None if it has none, `malformed` if it has one of another form."""
+        try:
+            identifier = None if self.message is None else getattr(self.message, name)
+        except DuisignError:
+            return malformed
+        return None if identifier is None else str(identifier)
+
+    def facts(self) -> dict[str, Any]:
+        """The report as one JSON object, which always has the same keys."""
+        message = self.message
+        message_class = None if message is None else message.message_class
+        return {
+            "file": self.file,
+            "verdict": self.verdict.value,
+            "code": self.code,
+            "reason": self.reason,
+            "checks": {check: outcome.value for check, outcome in self.outcomes.items()},
+            "profile": None if message is None else message.profile.value,
+            "message_class": None if message_class is None else message_class.value,
+            "request_id": self.identifier("request_id"),
+            "response_id": self.identifier("response_id"),
+            "octets": None if message is None else len(message.signed_bytes),
+            "signer": None if message is None else signer_facts(message),
+            "named_signer": None if self.named is None else _certificate_facts(self.named),
+        }
+
+
+class WitnessedTrust:
+    """A trust store that remembers how far one verification came: what it was asked, and what it answered."""
+
+    def __init__(self, trust: Trust) -> None:
+        self._trust = trust
+        self.asked = False
+        self.hints: Hints | None = None
+        self.found: Sequence[Signatory] = ()
+        self.usable: list[Signatory] = []
+
+    def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
+        """What the store answers; see `duisign.trust.Trust`."""
+        self.asked, self.hints = True, hints
+        self.found = self._trust.signatories(hints)
+        return self.found
+
+    def check(self, signatory: Signatory) -> None:
+        """What the store answers; see `duisign.trust.Trust`."""
+        self._trust.check(signatory)
+        self.usable.append(signatory)
+
+    def named(self) -> OrganisationCertificate | None:
+        """The certificate that KeyInfo names, if that is one certificate and no other key is left to try."""
+        return self.found[0].certificate if self.hints and len(self.found) == 1 else None
+
+    def outcomes(self, error: DuisignError | None) -> dict[str, Outcome]:
+        """What is certain of each check after a verification that ended in `error`, or in success."""
+        outcomes = dict.fromkeys(CHECKS, Outcome.NOT_REACHED)
+        if error is None:
+            outcomes = dict.fromkeys(CHECKS, Outcome.PASSED)
+        elif self.asked:
+            # The Signature has been read and found in order before the trust store is asked.
+            outcomes |= dict.fromkeys(("document", "signature", "algorithms", "key-info"), Outcome.PASSED)
+            outcomes |= self._outcomes_of_trust(error)
+        elif error.check in ("signature", "algorithms"):
+            # These two go through the Signature together.
+            outcomes["document"] = Outcome.PASSED
+            if not isinstance(error, UnsignedMessageError):
+                outcomes["signature"] = outcomes["algorithms"] = Outcome.INCOMPLETE
+        elif error.check == "key-info":
+            outcomes |= dict.fromkeys(("document", "signature", "algorithms"), Outcome.PASSED)
+        if self.asked and self.hints is None:
+            outcomes["key-info"] = Outcome.NOT_APPLICABLE
+        if self.usable and not any(one.certificate for one in self.usable):
+            outcomes["certificate"] = Outcome.NOT_APPLICABLE
+        if error is not None and error.check in outcomes:
+            outcomes[error.check] = Outcome.FAILED
+        return outcomes
+
+    def _outcomes_of_trust(self, error: DuisignError) -> dict[str, Outcome]:
+        """What is certain of the checks from the signer on, once the trust store has been asked."""
+        if isinstance(error, AmbiguousSignerError):
+            # Found out last of all: the signature holds by several keys.
+            return dict.fromkeys(("certificate", "digest", "signature-value"), Outcome.PASSED)
+        # Of several keys, or of a bare one, only the SignatureValue tells whose it is.
+        known = Outcome.PASSED if self.named() is not None else Outcome.INCOMPLETE
+        outcomes = {}
+        if self.found:
+            outcomes["signer"] = known
+        if self.usable:
+            outcomes["certificate"] = known
+            if error.check == "signature-value":
+                outcomes["digest"] = Outcome.PASSED
+            elif error.check == "document":
+                # A document without a canonical form: its digest was to be made.
+                outcomes["digest"] = Outcome.INCOMPLETE
+        return outcomes
+
+
+def examine(file: str, document: bytes, trust: Trust, **options: Any) -> Report:
+    """Verify a document; `options` are those of `duisign.Verifier`."""
+    witness = WitnessedTrust(trust)
+    try:
+        message = Verifier(witness, **options).verify(document)
+    except DuisignError as error:
+        if isinstance(error, UnsignedMessageError):
+            verdict = Verdict.UNSIGNED
+        else:
+            verdict = Verdict.INVALID if isinstance(error, VerificationError) else Verdict.UNREADABLE
+        outcomes = witness.outcomes(error)
+        return Report(file, verdict, outcomes, error.code, str(error), named=witness.named())
+    outcomes = witness.outcomes(None)
+    if message.certificate is None:
+        outcomes["certificate"] = Outcome.NOT_APPLICABLE
+    return Report(file, Verdict.VALID, outcomes, message=message)
+
+
+def unreadable(file: str, reason: str) -> Report:
+    """The report on a file that cannot even be read."""
+    outcomes = dict.fromkeys(CHECKS, Outcome.NOT_REACHED)
+    return Report(file, Verdict.UNREADABLE, outcomes, "file-unreadable", reason)
+
+
+def signer_facts(message: VerifiedMessage) -> dict[str, str | None]:
+    """Who signed a message."""
+    if message.certificate is None:
+        return dict.fromkeys(_CERTIFICATE_FACTS) | {"kind": "public-key"}
+    return _certificate_facts(OrganisationCertificate(message.certificate))
+
+
+_CERTIFICATE_FACTS = (
+    "kind",
+    "issuer",
+    "serial_number",
+    "role",
+    "role_name",
+    "entity_id",
+    "valid_from",
+    "valid_to",
+    "sha256",
+)
+
+
+def _certificate_facts(certificate: OrganisationCertificate) -> dict[str, str | None]:
+    role = certificate.role
+    values = (
+        "certificate",
+        rfc2253(certificate.certificate.issuer),
+        # Too long for a number in JSON.
+        str(certificate.serial_number),
+        None if role is None else f"{role:02X}",
+        role.name.lower().replace("_", "-") if isinstance(role, RemotePartyRole) else None,
+        certificate.entity_id,
+        certificate.valid_from.isoformat(),
+        certificate.valid_to.isoformat(),
+        certificate.fingerprint.hex(),
+    )
+    return dict(zip(_CERTIFICATE_FACTS, values, strict=True))

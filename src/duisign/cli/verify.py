@@ -1,0 +1,116 @@
+"""``duisign verify``: tells whether messages are what a trusted party signed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from duisign.algorithms import Profile
+from duisign.cli.credentials import load_pinned
+from duisign.cli.exit_status import ExitStatus, Failure
+from duisign.cli.files import STANDARD_STREAM, note, read_document, write_octets, write_text
+from duisign.cli.verdict import Report, Verdict, examine, unreadable
+
+__all__ = ["verify"]
+
+_STATUS = {
+    Verdict.VALID: ExitStatus.OK,
+    Verdict.UNREADABLE: ExitStatus.ERROR,
+    Verdict.INVALID: ExitStatus.NOT_VALID,
+    Verdict.UNSIGNED: ExitStatus.NOT_VALID,
+}
+
+
+def verify(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", help="The signed documents; - or nothing is the standard input."),
+    ] = None,
+    *,
+    cert: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE_OR_FOLDER",
+            help="A trusted certificate in PEM or DER, several in one PEM file, a bare public key in PEM, or a folder "
+            "of such files. Give the option once for each.",
+        ),
+    ] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write the octets that were signed to a file, or with - to the standard output. "
+            "If the message is refused, nothing is written.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object for each document, each on a line.")
+    ] = False,
+    profile: Annotated[
+        list[Profile] | None,
+        typer.Option(help="Accept this profile alone. Without the option, both are accepted."),
+    ] = None,
+    accept_unmarked_exclusive_c14n: Annotated[
+        bool,
+        typer.Option(
+            "--accept-unmarked-exclusive-c14n",
+            help="Also accept the CanonicalizationMethod as the specification prints it, without #.",
+        ),
+    ] = False,
+    dangerously_accept_java_widths: Annotated[
+        bool,
+        typer.Option(
+            "--dangerously-accept-java-widths",
+            help="Also accept SignatureValues of 62 and 66 octets. Two spellings of one signature then pass.",
+        ),
+    ] = False,
+) -> None:
+    """Verify messages, and print each check with its outcome, and the signer.
+
+    The exit status is 0 if all messages are valid. Otherwise it is the highest that applies: 10 if a message is not
+    valid or not signed, 3 if no certificate can be read, 2 if a document cannot be read.
+    """
+    names = files or [STANDARD_STREAM]
+    if output is not None and len(names) > 1:
+        raise Failure("With --output, name one document only.")
+    if names.count(STANDARD_STREAM) > 1:
+        raise Failure("The standard input can be read only once.")
+    trust = load_pinned(cert or [])
+    # The report makes room for XML on the standard output.
+    to_stderr = output == STANDARD_STREAM
+    status = ExitStatus.OK
+    for name in names:
+        try:
+            document = read_document(name)
+        except Failure as failure:
+            report = unreadable(name, str(failure))
+        else:
+            report = examine(
+                name,
+                document,
+                trust,
+                profiles=profile or tuple(Profile),
+                accept_unmarked_exclusive_c14n=accept_unmarked_exclusive_c14n,
+                dangerously_accept_java_widths=dangerously_accept_java_widths,
+            )
+        status = max(status, _STATUS[report.verdict])
+        if report.message is not None and output is not None:
+            write_octets(output, report.message.signed_bytes)
+        _print(report, as_json=as_json, to_stderr=to_stderr)
+    raise typer.Exit(status)
+
+
+def _print(report: Report, *, as_json: bool, to_stderr: bool) -> None:
+    if as_json:
+        import json
+
+        write_text(json.dumps(report.facts()) + "\n", to_stderr=to_stderr)
+    elif report.code == "file-unreadable":
+        note(str(report.reason))
+    else:
+        from duisign.cli.verdict_table import rendered
+
+        write_text(rendered(report, to_stderr=to_stderr), to_stderr=to_stderr)

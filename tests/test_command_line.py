@@ -1,0 +1,792 @@
+"""The command `duisign` as a process: exit statuses, streams, files, and what it says and does not say."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import resource
+import shlex
+import signal
+import stat
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+from duisign import KeyInfo, PinnedCertificates, Profile, Signer, canonicalize
+from duisign.cli.credentials import load_pinned, load_private_key, load_signing_certificate
+from duisign.cli.exit_status import Failure
+from duisign.cli.verdict import Outcome, examine
+from duisign.errors import CHECKS
+from duisign.testing import Identity, Smki
+from forgery import forge
+
+OK, ERROR, KEY_MISSING, NOT_VALID = 0, 2, 3, 10
+COMMAND = [sys.executable, "-m", "duisign"]
+SCRIPTS = Path(sys.executable).parent
+# Not inherited: what colours or folds the output, and what makes Python start or write in another way.
+NOT_INHERITED = {
+    "COLUMNS",
+    "FORCE_COLOR",
+    "NO_COLOR",
+    "PYTHONDONTWRITEBYTECODE",
+    "PYTHONUNBUFFERED",
+    "TERM",
+}
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED} | {
+    "PATH": f"{SCRIPTS}:{os.environ['PATH']}",
+    "PYTHONWARNINGS": "error",
+}
+EUI64 = "00-DB-12-34-C0-FF-EE-07"
+START_SECONDS = 0.35
+START_TRIES = 15
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A folder with a throw-away SMKI (see `Smki.write`) and messages: unsigned.xml, signed.xml, tampered.xml."""
+
+    folder: Path
+    smki: Smki
+    unsigned: bytes
+    signed: bytes
+    tampered: bytes
+
+    @property
+    def key(self) -> list[str | Path]:
+        return ["--key", self.folder / "user.key", "--cert", self.folder / "user.pem"]
+
+    @property
+    def trust(self) -> list[str | Path]:
+        return ["--cert", self.folder / "user.pem"]
+
+    def signer(self, **options: object) -> Signer:
+        return Signer(self.smki.user.private_key, self.smki.user.certificate, **{"deterministic": True, **options})
+
+    def file(self, name: str, octets: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(octets)
+        return path
+
+
+@pytest.fixture
+def desk(smki: Smki, request_document: bytes, signed: bytes, tmp_path: Path) -> Desk:
+    smki.write(tmp_path)
+    tampered = signed.replace(b"Fern", b"Farn")
+    assert tampered != signed
+    desk = Desk(tmp_path, smki, request_document, signed, tampered)
+    desk.file("unsigned.xml", request_document)
+    desk.file("signed.xml", signed)
+    desk.file("tampered.xml", tampered)
+    return desk
+
+
+def run(*arguments: str | Path | bytes, stdin: bytes = b"", **options: object) -> subprocess.CompletedProcess[bytes]:
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        **{"input": stdin, "capture_output": True, "env": ENVIRONMENT, "timeout": 60, "check": False, **options},
+    )
+    assert b"Traceback" not in (done.stderr or b"")
+    assert b"Exception ignored" not in (done.stderr or b"")
+    return done
+
+
+def reports(done: subprocess.CompletedProcess[bytes]) -> list[dict]:
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def said(done: subprocess.CompletedProcess[bytes]) -> str:
+    """The sentence of a command that failed: one line on standard error, nothing on standard output."""
+    assert done.stdout == b""
+    (line,) = done.stderr.decode().splitlines()
+    assert line.startswith("duisign: ")
+    assert line.endswith(".")
+    return line.removeprefix("duisign: ")
+
+
+def refusal(load: Callable[..., object], *arguments: object) -> str:
+    """The sentence of a loader of keys or certificates that refuses."""
+    with pytest.raises(Failure) as caught:
+        load(*arguments)
+    assert caught.value.status == KEY_MISSING
+    return str(caught.value)
+
+
+def pem(key: PrivateKeyTypes) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
+
+def public_pem(identity: Identity) -> bytes:
+    return identity.private_key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+
+
+class TestSigning:
+    @pytest.mark.parametrize("source", ["file", "-", None])
+    def test_xml_alone_goes_to_standard_output(self, desk: Desk, source: str | None) -> None:
+        arguments = {"file": [desk.folder / "unsigned.xml"], "-": ["-"], None: []}[source]
+        stdin = b"" if source == "file" else desk.unsigned
+        done = run("sign", *arguments, *desk.key, "--deterministic", stdin=stdin)
+        assert done.returncode == OK
+        assert done.stdout == desk.signer().sign(desk.unsigned)
+        assert done.stderr == b""
+
+    @pytest.mark.parametrize(
+        ("profile", "key_info"),
+        [(Profile.SIGNXML, KeyInfo.CERTIFICATE), (Profile.DUIS, KeyInfo.SKI), (Profile.DUIS, KeyInfo.NONE)],
+    )
+    def test_profile_and_key_info_are_those_of_the_library(
+        self, desk: Desk, profile: Profile, key_info: KeyInfo
+    ) -> None:
+        options = ["--deterministic", "--profile", profile.value, "--key-info", key_info.value]
+        done = run("sign", desk.folder / "unsigned.xml", *desk.key, *options)
+        assert done.stdout == desk.signer(profile=profile, key_info=key_info).sign(desk.unsigned)
+
+    @pytest.mark.parametrize("codec", ["utf-8", "utf-16"])
+    def test_white_space_and_placeholder_go_and_this_is_said(self, desk: Desk, codec: str) -> None:
+        text = desk.unsigned.decode().replace("UTF-8", codec)
+        placeholder = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#">\n <ds:SignedInfo/>\n</ds:Signature>'
+        loose = text.replace("<sr:Body>", "\n<sr:Body>\n\t").replace(
+            "</sr:Request>", f"\n {placeholder}\n</sr:Request>"
+        )
+        done = run("sign", *desk.key, "--deterministic", stdin=loose.encode(codec))
+        assert done.stdout == desk.signer().sign(text.encode(codec))
+        octets = 6 if codec == "utf-8" else 12
+        assert done.stderr.decode().splitlines() == [
+            f"duisign: Dropped white space between tags: {octets} octets.",
+            "duisign: Replaced the Signature that the document had.",
+        ]
+
+    def test_both_can_be_turned_off(self, desk: Desk) -> None:
+        loose = desk.unsigned.replace(b"<sr:Body>", b"\n<sr:Body>")
+        done = run("sign", *desk.key, "--deterministic", "--keep-whitespace", "--refuse-signed", stdin=loose)
+        assert (done.returncode, done.stdout, done.stderr) == (OK, desk.signer().sign(loose), b"")
+        done = run("sign", *desk.key, "--refuse-signed", stdin=desk.signed)
+        assert done.returncode == ERROR
+        assert said(done) == "The document already has a Signature: leave out --refuse-signed to replace it."
+
+    def test_it_pipes_into_verify(self, desk: Desk) -> None:
+        sign = shlex.join(["duisign", "sign", str(desk.folder / "unsigned.xml"), *map(str, desk.key)])
+        verify = shlex.join(["duisign", "verify", "-", "--json", *map(str, desk.trust)])
+        pipe = subprocess.run(
+            ["bash", "-o", "pipefail", "-c", f"{sign} | {verify}"], env=ENVIRONMENT, capture_output=True, check=False
+        )
+        assert (pipe.returncode, pipe.stderr) == (OK, b"")
+        assert [report["verdict"] for report in reports(pipe)] == ["valid"]
+
+    @pytest.mark.parametrize("document", [b"", b"<open>", b"not XML", b"<!DOCTYPE a><a/>", b"\xff\xfe\x00"])
+    def test_a_document_that_cannot_be_signed_is_an_error(self, desk: Desk, document: bytes) -> None:
+        output = desk.file("out.xml", b"as it was")
+        done = run("sign", *desk.key, "-o", output, stdin=document)
+        assert done.returncode == ERROR
+        assert "document" in said(done)
+        assert output.read_bytes() == b"as it was"
+
+    def test_a_document_that_is_too_long_is_not_read_to_its_end(self, desk: Desk) -> None:
+        done = run("sign", "/dev/zero", *desk.key)
+        assert done.returncode == ERROR
+        assert said(done) == "/dev/zero is longer than 16 MiB, more than any DUIS message."
+
+
+class TestKeys:
+    def test_not_given_or_not_there(self, desk: Desk) -> None:
+        key, cert = desk.key[:2], desk.key[2:]
+        for arguments, sentence in [
+            (cert, "No private key is given: name its file with --key."),
+            (key, "No certificate is given: name the file of the signer's certificate with --cert."),
+            (["--key", "no.key", *cert], "Cannot read no.key: no such file or directory."),
+            ([*key, "--cert", desk.folder], f"Cannot read {desk.folder}: is a directory."),
+        ]:
+            done = run("sign", *arguments, stdin=desk.unsigned)
+            assert (done.returncode, said(done)) == (KEY_MISSING, sentence)
+
+    @pytest.mark.parametrize("form", ["pkcs8", "traditional", "der"])
+    def test_an_encrypted_key(self, desk: Desk, form: str) -> None:
+        formats = serialization.PrivateFormat
+        octets = desk.smki.user.private_key.private_bytes(
+            serialization.Encoding.DER if form == "der" else serialization.Encoding.PEM,
+            formats.TraditionalOpenSSL if form == "traditional" else formats.PKCS8,
+            serialization.BestAvailableEncryption(b"open sesame"),
+        )
+        path = desk.file("encrypted.key", octets)
+        done = run("sign", "--key", path, *desk.trust, stdin=desk.unsigned)
+        assert done.returncode == KEY_MISSING
+        assert said(done).startswith(f"The private key in {path} is encrypted")
+
+    def test_what_is_no_usable_key(self, desk: Desk) -> None:
+        for name, octets, sentence in [
+            ("empty.key", b"", "{} holds no private key that can be read: give one in PEM or DER."),
+            ("user.pem", None, "{} holds no private key that can be read: give one in PEM or DER."),
+            ("p384.key", pem(ec.generate_private_key(ec.SECP384R1())), "The private key in {} is not on P-256"),
+            ("rsa.key", pem(rsa.generate_private_key(65537, 2048)), "The private key in {} is not on P-256"),
+        ]:
+            path = desk.folder / name if octets is None else desk.file(name, octets)
+            assert refusal(load_private_key, str(path)).startswith(sentence.format(path))
+
+    def test_what_is_no_usable_certificate(self, desk: Desk) -> None:
+        smki, folder = desk.smki, desk.folder
+        again = smki.issue(entity_id=EUI64, role=0x87, private_key=smki.user.private_key)
+        for name, octets, sentence in [
+            ("empty.pem", b"", "{} holds no certificate that can be read: give one in PEM or DER."),
+            ("user.key", None, "{} holds no certificate that can be read: give one in PEM or DER."),
+            ("dcc.pem", None, "No certificate in {} holds the public key of the private key: give the key's own."),
+            ("two.pem", smki.user.certificate_pem() + again.certificate_pem(), "Several certificates in {} hold this"),
+        ]:
+            path = folder / name if octets is None else desk.file(name, octets)
+            sentence = sentence.format(path)
+            assert refusal(load_signing_certificate, str(path), smki.user.private_key).startswith(sentence)
+        agreement = smki.issue(entity_id=EUI64, role=0x87, private_key=smki.user.private_key, key_usage="key_agreement")
+        path = desk.file("agreement.pem", agreement.certificate_pem())
+        done = run("sign", *desk.key[:2], "--cert", path, stdin=desk.unsigned)
+        assert done.returncode == KEY_MISSING
+        assert said(done).startswith("The certificate's keyUsage has no digitalSignature")
+
+    def test_the_certificate_of_the_key_is_found_among_others(self, desk: Desk) -> None:
+        smki = desk.smki
+        octets = smki.issuing_ca.certificate_pem() + smki.user.certificate_pem() + smki.user.private_key_pem()
+        path = str(desk.file("everything.pem", octets))
+        key = load_private_key(path)
+        assert load_signing_certificate(path, key) == smki.user.certificate
+
+
+class TestOutputFiles:
+    def sign(self, desk: Desk, output: Path, **options: object) -> subprocess.CompletedProcess[bytes]:
+        document = desk.folder / "unsigned.xml"
+        return run("sign", document, *desk.key, "--deterministic", "--output", output, **options)
+
+    def expected(self, desk: Desk) -> bytes:
+        return desk.signer().sign(desk.unsigned)
+
+    def test_a_new_file_has_the_usual_mode(self, desk: Desk) -> None:
+        output = desk.folder / "out.xml"
+        done = self.sign(desk, output, umask=0o027)
+        assert (done.returncode, done.stdout, done.stderr) == (OK, b"", b"")
+        assert output.read_bytes() == self.expected(desk)
+        assert stat.S_IMODE(output.stat().st_mode) == 0o640
+
+    def test_an_old_file_is_replaced_as_a_whole_and_keeps_its_mode(self, desk: Desk) -> None:
+        output = desk.file("out.xml", b"old")
+        output.chmod(0o604)
+        link = desk.folder / "link.xml"
+        link.symlink_to(output)
+        with output.open("rb") as still_open:
+            assert self.sign(desk, link).returncode == OK
+            assert still_open.read() == b"old"
+        assert link.is_symlink()
+        assert output.read_bytes() == self.expected(desk)
+        assert stat.S_IMODE(output.stat().st_mode) == 0o604
+
+    def test_a_file_can_be_signed_in_place(self, desk: Desk) -> None:
+        assert self.sign(desk, desk.folder / "unsigned.xml").returncode == OK
+        assert (desk.folder / "unsigned.xml").read_bytes() == self.expected(desk)
+
+    def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(self, desk: Desk) -> None:
+        output = desk.file("out.xml", b"old")
+        before = set(desk.folder.iterdir())
+        done = self.sign(
+            desk, output, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+        )
+        assert done.returncode == ERROR
+        assert said(done) == f"Cannot write {output}: file too large."
+        assert output.read_bytes() == b"old"
+        assert set(desk.folder.iterdir()) == before
+
+    def test_a_place_where_no_file_can_be(self, desk: Desk) -> None:
+        for output, problem in [
+            (desk.folder, "is a directory"),
+            (desk.folder / "no" / "out.xml", "no such file or directory"),
+            (desk.folder / "unsigned.xml" / "out.xml", "not a directory"),
+        ]:
+            done = self.sign(desk, output)
+            assert (done.returncode, said(done)) == (ERROR, f"Cannot write {output}: {problem}.")
+
+    def test_a_named_pipe_is_written_to_and_stays(self, desk: Desk) -> None:
+        pipe = desk.folder / "pipe"
+        os.mkfifo(pipe)
+        received: list[bytes] = []
+        reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+        reader.start()
+        assert self.sign(desk, pipe).returncode == OK
+        reader.join(10)
+        assert received == [self.expected(desk)]
+        assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+class TestVerifying:
+    def test_a_valid_message(self, desk: Desk) -> None:
+        done = run("verify", desk.folder / "signed.xml", *desk.trust)
+        certificate = desk.smki.user.certificate
+        assert (done.returncode, done.stderr) == (OK, b"")
+        lines = done.stdout.decode().splitlines()
+        assert lines[0] == f"{desk.folder / 'signed.xml'}: valid"
+        assert [line.split()[:2] for line in lines[3 : 3 + len(CHECKS)]] == [[check, "passed"] for check in CHECKS]
+        for fact in ("service-request", "CN=duisign test CA,OU=07", "87 xml-sign", "00-DB-12-34-A5-00-00-01"):
+            assert fact in done.stdout.decode()
+        assert str(certificate.serial_number) in done.stdout.decode()
+        assert f"{certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC" in done.stdout.decode()
+        assert b"\x1b" not in done.stdout
+
+    def test_a_tampered_message(self, desk: Desk) -> None:
+        done = run("verify", *desk.trust, stdin=desk.tampered)
+        assert (done.returncode, done.stderr) == (NOT_VALID, b"")
+        text = done.stdout.decode()
+        assert text.startswith("standard input: invalid (digest-mismatch)\n")
+        assert "  digest             failed         The document is not the one that was signed: it was " in text
+        assert "  signature-value    not reached\n" in text
+        assert "The named signer is what KeyInfo says; nothing proves it." in text
+
+    def test_an_unsigned_message(self, desk: Desk) -> None:
+        done = run("verify", *desk.trust, desk.folder / "unsigned.xml")
+        assert done.returncode == NOT_VALID
+        assert done.stdout.decode().splitlines()[0].endswith("unsigned.xml: unsigned")
+
+    def test_reports_for_machines(self, desk: Desk) -> None:
+        names = [str(desk.folder / f"{name}.xml") for name in ("signed", "tampered", "unsigned", "broken", "absent")]
+        desk.file("broken.xml", b"<a>")
+        done = run("verify", "--json", *names, *desk.trust)
+        assert (done.returncode, done.stderr) == (NOT_VALID, b"")
+        signed, tampered, unsigned, broken, absent = found = reports(done)
+        assert [report["file"] for report in found] == names
+        keys = "file verdict code reason checks profile message_class request_id response_id octets signer named_signer"
+        assert [" ".join(report) for report in found] == [keys] * 5
+        certificate = desk.smki.user.certificate
+        signer = {
+            "kind": "certificate",
+            "issuer": "CN=duisign test CA,OU=07",
+            "serial_number": str(certificate.serial_number),
+            "role": "87",
+            "role_name": "xml-sign",
+            "entity_id": "00-DB-12-34-A5-00-00-01",
+            "valid_from": certificate.not_valid_before_utc.isoformat(),
+            "valid_to": certificate.not_valid_after_utc.isoformat(),
+            "sha256": certificate.fingerprint(hashes.SHA256()).hex(),
+        }
+        assert signed == {
+            "file": names[0],
+            "verdict": "valid",
+            "code": None,
+            "reason": None,
+            "checks": dict.fromkeys(CHECKS, "passed"),
+            "profile": "duis",
+            "message_class": "service-request",
+            "request_id": "00-DB-12-34-A5-00-00-01:00-DB-12-35-00-00-C3-50:4102444800017",
+            "response_id": None,
+            "octets": len(canonicalize(desk.unsigned)),
+            "signer": signer,
+            "named_signer": None,
+        }
+        assert list(signed["checks"]) == list(CHECKS)
+        nothing = dict.fromkeys(keys.split())
+        assert tampered == nothing | {
+            "file": names[1],
+            "verdict": "invalid",
+            "code": "digest-mismatch",
+            "reason": "The document is not the one that was signed: it was changed, or re-indented.",
+            "checks": signed["checks"] | {"digest": "failed", "signature-value": "not-reached"},
+            "named_signer": signer,
+        }
+        not_reached = dict.fromkeys(CHECKS, "not-reached")
+        assert unsigned == nothing | {
+            "file": names[2],
+            "verdict": "unsigned",
+            "code": "unsigned",
+            "reason": "The message has no Signature: nobody vouches for it.",
+            "checks": not_reached | {"document": "passed", "signature": "failed"},
+        }
+        assert broken == nothing | {
+            "file": names[3],
+            "verdict": "unreadable",
+            "code": "malformed-xml",
+            "reason": broken["reason"],
+            "checks": not_reached | {"document": "failed"},
+        }
+        assert absent == nothing | {
+            "file": names[4],
+            "verdict": "unreadable",
+            "code": "file-unreadable",
+            "reason": f"Cannot read {names[4]}: no such file or directory.",
+            "checks": not_reached,
+        }
+
+    def test_the_exit_status_of_documents_that_cannot_be_read(self, desk: Desk) -> None:
+        done = run("verify", *desk.trust, stdin=b"<a>")
+        assert done.returncode == ERROR
+        assert done.stdout.startswith(b"standard input: unreadable (malformed-xml)\n")
+        done = run("verify", *desk.trust, "absent.xml")
+        assert (done.returncode, said(done)) == (ERROR, "Cannot read absent.xml: no such file or directory.")
+
+    def test_the_signed_octets_go_to_standard_output_and_the_report_makes_room(self, desk: Desk) -> None:
+        done = run("verify", desk.folder / "signed.xml", *desk.trust, "-o", "-")
+        assert done.stdout == canonicalize(desk.unsigned)
+        assert b"signed.xml: valid\n" in done.stderr
+        done = run("verify", desk.folder / "signed.xml", *desk.trust, "-o", "-", "--json")
+        assert done.stdout == canonicalize(desk.unsigned)
+        assert json.loads(done.stderr)["verdict"] == "valid"
+
+    def test_the_signed_octets_go_to_a_file_unless_the_message_is_refused(self, desk: Desk) -> None:
+        output = desk.folder / "verified.xml"
+        for name, status in (("tampered", NOT_VALID), ("unsigned", NOT_VALID), ("absent", ERROR)):
+            done = run("verify", desk.folder / f"{name}.xml", *desk.trust, "-o", output)
+            assert done.returncode == status
+            assert not output.exists()
+        done = run("verify", desk.folder / "signed.xml", *desk.trust, "-o", output)
+        assert done.stdout.splitlines()[0].endswith(b"signed.xml: valid")
+        assert output.read_bytes() == canonicalize(desk.unsigned)
+
+    def test_profiles_and_loose_modes(self, desk: Desk) -> None:
+        user = desk.smki.user
+        exclusive = desk.signer(profile=Profile.SIGNXML).sign(desk.unsigned)
+        unmarked = forge(user, ("xml-exc-c14n#", "xml-exc-c14n"))
+        wide = forge(user, value=lambda raw: b64encode(b"\0" + raw[:32] + b"\0" + raw[32:]).decode())
+        for document, options, code in [
+            (exclusive, ["--profile", "signxml"], None),
+            (exclusive, ["--profile", "duis"], "transforms"),
+            (unmarked, [], "canonicalization-method"),
+            (unmarked, ["--accept-unmarked-exclusive-c14n"], None),
+            (wide, [], "signature-value-width"),
+            (wide, ["--dangerously-accept-java-widths"], None),
+        ]:
+            done = run("verify", "--json", *desk.trust, *options, stdin=document)
+            assert reports(done)[0]["code"] == code
+            assert done.returncode == (OK if code is None else NOT_VALID)
+
+    def test_a_malformed_request_id_is_no_request_id(self, desk: Desk) -> None:
+        document = forge(desk.smki.user, (":7</sr:RequestID>", ":seven</sr:RequestID>"))
+        done = run("verify", *desk.trust, stdin=document)
+        assert done.returncode == OK
+        assert "  RequestID      malformed\n" in done.stdout.decode()
+        (report,) = reports(run("verify", "--json", *desk.trust, stdin=document))
+        assert report["request_id"] is None
+
+
+class TestTrustedCertificates:
+    BROKEN = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+    def test_none_given(self, desk: Desk) -> None:
+        done = run("verify", stdin=desk.signed)
+        assert done.returncode == KEY_MISSING
+        assert said(done) == "No certificate is given: name the trusted ones with --cert, as files or folders."
+
+    def test_none_readable(self, desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+        broken = desk.file("broken.pem", self.BROKEN)
+        (desk.folder / "empty").mkdir()
+        for name, complaint in [
+            (desk.folder / "empty", None),
+            ("absent.pem", "Cannot read absent.pem: no such file or directory."),
+            (
+                desk.folder / "user.key",
+                f"{desk.folder / 'user.key'} holds neither certificate nor public key: skipped.",
+            ),
+            (broken, f"{broken} is skipped: This is no X.509 certificate that can be read: give one in PEM or DER."),
+            (
+                desk.folder / "signed.xml",
+                f"{desk.folder / 'signed.xml'} is skipped: This is no X.509 certificate "
+                "that can be read: give one in PEM or DER.",
+            ),
+        ]:
+            sentence = refusal(load_pinned, [str(name)])
+            assert sentence == "No certificate or public key can be read from what --cert names: nobody is trusted."
+            assert capsys.readouterr() == ("", f"duisign: {complaint}\n" if complaint else "")
+
+    def test_a_folder_in_which_one_file_is_broken(self, desk: Desk) -> None:
+        folder = desk.folder / "trusted"
+        desk.smki.write(folder)  # private keys and revocation lists too
+        (folder / "a.der").write_bytes(b"\x30\x03\x02\x01")
+        (folder / "notes.txt").write_text("no certificate, and not called one")
+        done = run("verify", "--cert", folder, stdin=desk.signed)
+        assert done.returncode == OK
+        assert [line.split(": ")[1] for line in done.stderr.decode().splitlines()] == [f"{folder / 'a.der'} is skipped"]
+
+    def test_forms_of_certificates(self, desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+        smki = desk.smki
+        user = smki.user.certificate_pem()
+        for name, octets, count, remarks in [
+            ("one.der", smki.user.certificate.public_bytes(serialization.Encoding.DER), 1, 0),
+            ("several.pem", smki.dcc.certificate_pem() + b"words\n" + user, 2, 0),
+            ("broken-among-them.pem", self.BROKEN + user, 1, 1),
+            ("with-its-key.pem", smki.user.private_key_pem() + user, 1, 0),
+            ("user.pub", public_pem(smki.dcc), 1, 0),
+        ]:
+            assert len(load_pinned([str(desk.file(name, octets))])) == count
+            assert len(capsys.readouterr().err.splitlines()) == remarks
+
+    def test_a_bare_public_key(self, desk: Desk) -> None:
+        bare = desk.file("user.pub", public_pem(desk.smki.user))
+        (report,) = reports(run("verify", "--json", "--cert", bare, stdin=desk.signed))
+        assert report["verdict"] == "valid"
+        assert report["checks"]["certificate"] == "not-applicable"
+        assert report["signer"] == dict.fromkeys(report["signer"]) | {"kind": "public-key"}
+        done = run("verify", "--cert", bare, stdin=desk.signed)
+        assert "  signer      a trusted public key without certificate\n" in done.stdout.decode()
+
+    def test_two_certificates_of_one_name(self, desk: Desk) -> None:
+        serial = desk.smki.user.certificate.serial_number
+        other = desk.smki.issue(entity_id=EUI64, role=0x87, serial_number=serial)
+        sentence = refusal(load_pinned, [str(desk.trust[1]), str(desk.file("other.pem", other.certificate_pem()))])
+        assert sentence.startswith("Two different certificates have the same issuer and serial number")
+
+
+class TestOutcomes:
+    """No check is said to have passed that was not made."""
+
+    LETTERS = {"p": Outcome.PASSED, "f": Outcome.FAILED, "i": Outcome.INCOMPLETE, "-": Outcome.NOT_REACHED}
+
+    def assert_outcomes(self, letters: str, code: str | None, document: bytes, trusted: list[object]) -> None:
+        report = examine("a document", document, PinnedCertificates(trusted))
+        assert report.code == code
+        assert list(report.outcomes) == list(CHECKS)
+        words = self.LETTERS | {"n": Outcome.NOT_APPLICABLE}
+        assert list(report.outcomes.values()) == [words[letter] for letter in letters]
+
+    @pytest.mark.parametrize(
+        ("letters", "code", "changes"),
+        [
+            ("pppppppp", None, []),
+            ("pf------", "unsigned", [("ds:Signature>", "ds:Signiture>")]),
+            ("pfi-----", "reference-uri", [('URI=""', 'URI="#a"')]),
+            ("pif-----", "signature-method", [("ecdsa-sha256", "ecdsa-sha1")]),
+            ("pif-----", "transforms", [("#enveloped-signature", "#base64")]),
+            ("pppf----", "key-info-serial", [("@SERIAL@", "0x10")]),
+            ("pppf----", "key-info-name", [("@ISSUER@", "nobody")]),
+            ("pppf----", "key-info-content", [("<ds:X509IssuerName>@ISSUER@</ds:X509IssuerName>", "")]),
+            ("ppppf---", "unknown-signer", [("@SERIAL@", "10")]),
+        ],
+    )
+    def test_of_a_signer_who_is_named(
+        self, smki: Smki, letters: str, code: str | None, changes: list[tuple[str, str]]
+    ) -> None:
+        self.assert_outcomes(letters, code, forge(smki.user, *changes), [smki.user.certificate, smki.dcc.certificate])
+
+    def test_of_a_document_that_cannot_be_read(self, smki: Smki) -> None:
+        trusted = [smki.user.certificate]
+        self.assert_outcomes("f-------", "malformed-xml", forge(smki.user)[:-20], trusted)
+        deep = forge(smki.user).replace(b">x<", b">" + b"<a>" * 300 + b"</a>" * 300 + b"<")
+        self.assert_outcomes("f-------", "too-deep", deep, trusted)
+        # This is found out when the digest is to be made.
+        relative = forge(smki.user).replace(b"urn:unused", b"relative")
+        self.assert_outcomes("fpppppi-", "relative-namespace", relative, trusted)
+
+    def test_of_a_certificate_that_has_expired(self, smki: Smki) -> None:
+        old = smki.issue(entity_id=EUI64, role=0x87, not_after=smki.now.replace(year=2001))
+        self.assert_outcomes("pppppf--", "certificate-expired", forge(old), [old.certificate])
+
+    def test_of_digest_and_signature(self, smki: Smki) -> None:
+        changed = forge(smki.user).replace(b">x<", b">y<")
+        forged = forge(Identity(smki.dcc.private_key, smki.user.certificate))
+        user = smki.user.certificate
+        self.assert_outcomes("ppppppf-", "digest-mismatch", changed, [user])
+        self.assert_outcomes("pppppppf", "signature-mismatch", forged, [user])
+        # Of bare keys only the signature tells whose it is.
+        bare = smki.user.private_key.public_key()
+        self.assert_outcomes("ppppinf-", "digest-mismatch", changed, [bare])
+        self.assert_outcomes("ppppinpf", "signature-mismatch", forged, [bare])
+        self.assert_outcomes("pppppnpp", None, forge(smki.user), [bare])
+
+    def test_without_key_info(self, desk: Desk) -> None:
+        smki = desk.smki
+        user, bare = smki.user.certificate, smki.user.private_key.public_key()
+        document = desk.signer(key_info=KeyInfo.NONE).sign(desk.unsigned)
+        self.assert_outcomes("pppnpppp", None, document, [user, smki.dcc.certificate])
+        self.assert_outcomes("pppnf---", "unknown-signer", document, [])
+        self.assert_outcomes("pppnfppp", "ambiguous-signer", document, [user, bare])
+        self.assert_outcomes("pppniif-", "digest-mismatch", document.replace(b"Fern", b"Farn"), [user])
+        self.assert_outcomes("pppniipf", "signature-mismatch", document, [smki.dcc.certificate])
+
+
+class TestCanonicalForms:
+    DOCUMENT = b'<?xml version="1.0"?>\n<?a b?><r xmlns:u="urn:u" z="1" a="2"><!-- c --><e/></r>\n'
+
+    def test_the_four_methods(self, desk: Desk) -> None:
+        for options, expected in [
+            ([], b'<?a b?>\n<r xmlns:u="urn:u" a="2" z="1"><e></e></r>'),
+            (["--with-comments"], b'<?a b?>\n<r xmlns:u="urn:u" a="2" z="1"><!-- c --><e></e></r>'),
+            (["--exclusive", "--with-comments"], b'<?a b?>\n<r a="2" z="1"><!-- c --><e></e></r>'),
+            (
+                ["--exclusive", "--inclusive-prefixes", "v u", "--inclusive-prefixes=#default"],
+                b'<?a b?>\n<r xmlns:u="urn:u" a="2" z="1"><e></e></r>',
+            ),
+        ]:
+            done = run("canonicalize", *options, stdin=self.DOCUMENT)
+            assert (done.returncode, done.stdout, done.stderr) == (OK, expected, b"")
+        source, output = desk.file("in.xml", self.DOCUMENT), desk.folder / "out.xml"
+        done = run("canonicalize", source, "-o", output)
+        assert (done.returncode, done.stdout) == (OK, b"")
+        assert output.read_bytes() == canonicalize(self.DOCUMENT)
+
+    def test_what_cannot_be(self) -> None:
+        done = run("canonicalize", "--inclusive-prefixes", "u", stdin=self.DOCUMENT)
+        assert done.returncode == ERROR
+        assert said(done).startswith("Only Exclusive C14N has a PrefixList")
+        for document in (b"", b'<a xmlns="relative"/>'):
+            done = run("canonicalize", stdin=document)
+            assert done.returncode == ERROR
+            assert said(done)
+
+
+class TestProcess:
+    def test_version(self) -> None:
+        for command in (COMMAND, [SCRIPTS / "duisign"]):
+            done = subprocess.run([*command, "--version"], env=ENVIRONMENT, capture_output=True, check=True)
+            assert (done.stdout.decode(), done.stderr) == (f"duisign {version('duisign')}\n", b"")
+
+    def test_usage(self) -> None:
+        for arguments in (
+            ["--no-such-option"],
+            ["no-such-command"],
+            ["sign", "--profile", "other"],
+            ["sign", "a", "b"],
+        ):
+            done = run(*arguments)
+            assert (done.returncode, done.stdout) == (ERROR, b"")
+            assert b"Usage: duisign" in done.stderr
+        for arguments in (["verify", "-", "-", "--cert=x"], ["verify", "a", "b", "-o", "c"], ["sign", "--key=-"]):
+            done = run(*arguments)
+            assert done.returncode == ERROR
+            assert said(done)
+
+    def test_help_names_every_option_in_full(self) -> None:
+        done = run("verify", "--help")
+        assert (done.returncode, done.stderr) == (OK, b"")
+        for option in ("--accept-unmarked-exclusive-c14n", "--dangerously-accept-java-widths", "--json", "--cert"):
+            assert option in done.stdout.decode().split()
+
+    @pytest.mark.parametrize("module", ["typer", "rich"])
+    def test_without_the_extra(self, module: str) -> None:
+        program = f"import sys; sys.modules['{module}'] = None; from duisign.__main__ import main; main()"
+        done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, check=False)
+        assert done.returncode == ERROR
+        assert said(done) == (
+            f"The command line needs {module}, which the library does not: install it with pip install 'duisign[cli]'."
+        )
+
+    def test_no_payload_and_no_key_in_what_is_said(self, desk: Desk) -> None:
+        secret = b"0penSesame"
+        broken_key = desk.smki.user.private_key_pem().replace(b"\nM", b"\n!" + secret)
+        key = desk.file("broken.key", broken_key)
+        runs = [run("sign", "--key", key, *desk.trust, stdin=desk.unsigned), run("verify", "--cert", key)]
+        for document in (b"<a>%s</b>" % secret, b'<a xmlns="%s"/>' % secret):
+            runs.append(run("sign", *desk.key, stdin=document))
+            runs.append(run("verify", *desk.trust, stdin=document))
+        runs.append(run("verify", *desk.trust, stdin=desk.signed.replace(b"Fern", secret)))
+        for done in runs:
+            assert done.returncode != OK
+            assert secret not in done.stdout + done.stderr
+
+    def test_file_names_cannot_steer_the_terminal(self, desk: Desk) -> None:
+        name = os.fsencode(desk.folder) + b"/\x1b[31m\xff.xml"
+        Path(os.fsdecode(name)).write_bytes(desk.signed)
+        for arguments in (["verify", *desk.trust, name], ["verify", *desk.trust, name + b"!"], ["sign", name]):
+            done = run(*arguments)
+            assert b"\x1b" not in done.stdout + done.stderr
+        assert json.loads(run("verify", *desk.trust, "--json", name).stdout)["file"] == os.fsdecode(name)
+
+    @pytest.mark.parametrize("columns", [80, 120])
+    def test_a_terminal_gets_colours_and_lines_that_fit(self, desk: Desk, columns: int) -> None:
+        leader, follower = pty.openpty()
+        fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+        terminal = {"stdin": follower, "stdout": follower, "env": ENVIRONMENT | {"TERM": "xterm-256color"}}
+        command = [*COMMAND, "verify", "tampered.xml", "--cert", "user.pem"]
+        done = subprocess.run(command, cwd=desk.folder, stderr=subprocess.PIPE, check=False, **terminal)
+        os.close(follower)
+        shown = os.read(leader, 65536).decode()
+        os.close(leader)
+        assert (done.returncode, done.stderr) == (NOT_VALID, b"")
+        assert "\x1b[1;31mfailed" in shown
+        lines = [line.rstrip() for line in re.sub(r"\x1b\[[0-9;]*m", "", shown).splitlines()]
+        assert max(map(len, lines)) <= columns
+        reason = "The document is not the one that was signed:"
+        if columns == 120:
+            reason += " it was changed, or re-indented."
+        assert f"  digest             failed         {reason}" in lines
+
+    @pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["verify"], ["canonicalize"]])
+    def test_a_reader_who_is_gone(self, desk: Desk, arguments: list[str]) -> None:
+        given = desk.trust if arguments[0] == "verify" else []
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = run(*arguments, *given, stdin=desk.signed, capture_output=False, stdout=writing, stderr=subprocess.PIPE)
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (ERROR, b"")
+
+    @pytest.mark.parametrize("unbuffered", ["", "1"])
+    def test_a_reader_who_goes_in_the_middle(self, desk: Desk, unbuffered: str) -> None:
+        path = desk.file("long.xml", b"<a>" + b"x" * 4_000_000 + b"</a>")
+        with subprocess.Popen(
+            [*COMMAND, "sign", path, *desk.key],
+            env=ENVIRONMENT | {"PYTHONUNBUFFERED": unbuffered},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            assert process.stdout.read(3) == b"<a>"
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == ERROR
+
+    def test_a_device_that_is_full(self, desk: Desk) -> None:
+        for arguments in (["sign", *desk.key], ["verify", *desk.trust], ["--version"]):
+            with Path("/dev/full").open("wb") as full:
+                done = run(*arguments, stdin=desk.signed, capture_output=False, stdout=full, stderr=subprocess.PIPE)
+            assert done.returncode == ERROR
+            assert done.stderr.splitlines()[0] == b"duisign: Cannot write the standard output: no space left on device."
+
+    def test_streams_that_are_closed(self, desk: Desk) -> None:
+        sign = shlex.join([*COMMAND, "sign", "--deterministic", *map(str, desk.key)])
+        signed = f"{desk.folder}/signed.xml"
+        for redirections, words in (("<&-", "no standard input"), (f"<{signed} >&-", "no standard output")):
+            done = subprocess.run(
+                f"{sign} {redirections}", shell=True, env=ENVIRONMENT, stderr=subprocess.PIPE, check=False
+            )
+            assert done.returncode == ERROR
+            assert words in done.stderr.decode()
+            assert b"Traceback" not in done.stderr
+        # What would be said does not go elsewhere.
+        done = subprocess.run(f"{sign} <{signed} 2>&-", shell=True, env=ENVIRONMENT, stdout=subprocess.PIPE, check=True)
+        assert done.stdout == desk.signer().sign(desk.unsigned)
+
+    def test_an_interruption(self, desk: Desk) -> None:
+        pipe = desk.folder / "pipe"
+        os.mkfifo(pipe)
+        # The signal may come between the opening of the file and the block that closes it: no matter.
+        environment = ENVIRONMENT | {"PYTHONWARNINGS": "ignore::ResourceWarning"}
+        command = [*COMMAND, "sign", pipe, *desk.key]
+        with (
+            subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
+            pipe.open("wb"),  # waits for the reader
+        ):
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate(timeout=30)
+        assert (process.returncode, output) == (130, b"")
+        assert b"Traceback" not in errors
+
+    @pytest.mark.parametrize("arguments", [["--version"], ["verify", "signed.xml", "--cert", "user.pem"]])
+    def test_it_starts_quickly(self, desk: Desk, arguments: list[str]) -> None:
+        best = START_SECONDS
+        for _ in range(START_TRIES):
+            start = time.perf_counter()
+            subprocess.run(
+                [SCRIPTS / "duisign", *arguments], cwd=desk.folder, env=ENVIRONMENT, capture_output=True, check=True
+            )
+            best = min(best, time.perf_counter() - start)
+            if best < START_SECONDS:
+                return
+        pytest.fail(f"no start of {START_TRIES} took less than {START_SECONDS} s")
