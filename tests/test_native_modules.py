@@ -15,6 +15,7 @@ import duisign
 MODULES = [
     "_bindings",
     "_markup",
+    "_message_facts",
     "_octets",
     "_pointers",
     "_signature_element",

@@ -84,7 +84,7 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[x509.Certificate], 
                     found.append(
                         x509.load_pem_x509_certificate(piece) if pem else x509.load_der_x509_certificate(piece)
                     )
-                except ValueError:
+                except (ValueError, Warning):
                     problems.append(Problem(place, "This certificate cannot be read; it was left out."))
     return found, problems
 
@@ -108,7 +108,7 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
             for piece in pieces:
                 try:
                     found.append(x509.load_pem_x509_crl(piece) if pem else x509.load_der_x509_crl(piece))
-                except ValueError:
+                except (ValueError, Warning):
                     raise ConfigurationError("source", f"{where} holds a CRL that cannot be read.") from None
     return found
 
@@ -116,7 +116,7 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
 def _is_certificate(der: bytes) -> bool:
     try:
         x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, Warning):
         return False
     return True
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from duisign.message_class import SERVICE_GATEWAY, MessageClass, element_text, message_class
-from duisign.request_id import RequestId
+from duisign._message_facts import message_facts
+from duisign.message_class import MessageClass, class_of
+from duisign.request_id import RequestId, collapsed
 
 if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element
 
+    from duisign._message_facts import MessageFacts
     from duisign.algorithms import Profile
     from duisign.document import DocumentReader
     from duisign.remote_party_role import RemotePartyRole
@@ -26,15 +28,23 @@ class VerifiedMessage:
     document without the Signature.
     """
 
-    __slots__ = ("_element", "_facts", "_reader", "_signatory", "profile", "signed_bytes")
+    __slots__ = ("_element", "_known_facts", "_reader", "_signatory", "profile", "signed_bytes")
 
-    def __init__(self, profile: Profile, signed_bytes: bytes, signatory: Signatory, reader: DocumentReader) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        signed_bytes: bytes,
+        signatory: Signatory,
+        reader: DocumentReader,
+        facts: MessageFacts | None = None,
+    ) -> None:
         self.profile = profile
         self.signed_bytes = signed_bytes
         self._signatory = signatory
+        # From the very nodes whose canonical octets were digested, where somebody needed them already.
+        self._known_facts = facts
         self._reader = reader
         self._element: _Element | None = None
-        self._facts: _Element | None = None
 
     def __repr__(self) -> str:
         return f"<VerifiedMessage {self.profile.value}, {len(self.signed_bytes)} octets, by {self.entity_id}>"
@@ -65,29 +75,33 @@ class VerifiedMessage:
         return None if certificate is None else certificate.entity_id
 
     @property
+    def _facts(self) -> MessageFacts:
+        if self._known_facts is None:
+            self._known_facts = message_facts(self._reader.parse(self.signed_bytes))
+        return self._known_facts
+
+    @property
     def message_class(self) -> MessageClass | None:
         """The class of the message; None if the document is no DUIS message."""
-        return message_class(self._tree())
+        return class_of(self._facts)
 
     @property
     def request_id(self) -> RequestId | None:
-        """The RequestID in the message's header, or None; raises DocumentError if it is malformed."""
-        return self._identifier("RequestID")
+        """The RequestID in the message's header, or None; raises DocumentError if it is malformed or repeated."""
+        return sole_identifier(self._facts.request_ids)
 
     @property
     def response_id(self) -> RequestId | None:
-        """The ResponseID in the message's header, or None; raises DocumentError if it is malformed."""
-        return self._identifier("ResponseID")
+        """The ResponseID in the message's header, or None; raises DocumentError if it is malformed or repeated."""
+        return sole_identifier(self._facts.response_ids)
 
-    def _tree(self) -> _Element:
-        # Apart from `element`, which the caller may change.
-        if self._facts is None:
-            self._facts = self._reader.parse(self.signed_bytes)
-        return self._facts
+    @property
+    def service_reference_variant(self) -> str | None:
+        """The ServiceReferenceVariant, such as "6.15.1"; None if the message names none, or several."""
+        variants = {collapsed(text) for text in self._facts.variants}
+        return variants.pop() if len(variants) == 1 else None
 
-    def _identifier(self, name: str) -> RequestId | None:
-        found = self._tree().findall(f"{{{SERVICE_GATEWAY}}}Header/{{{SERVICE_GATEWAY}}}{name}")
-        if not found:
-            return None
-        # A second one is malformed: the two texts joined never match.
-        return RequestId.parse(" ".join(element_text(element) for element in found))
+
+def sole_identifier(texts: list[str]) -> RequestId | None:
+    """The identifier of a header that has one; None if it has none, DocumentError if malformed or repeated."""
+    return RequestId.parse(" ".join(texts)) if texts else None

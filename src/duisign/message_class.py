@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from duisign._message_facts import MessageFacts, message_facts
 from duisign.document import DocumentReader
-from duisign.errors import element_error
+from duisign.request_id import collapsed
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-__all__ = ["SERVICE_GATEWAY", "MessageClass", "element_text", "message_class"]
-
-SERVICE_GATEWAY = "http://www.dccinterface.co.uk/ServiceUserGateway"
+__all__ = ["MessageClass", "class_of", "message_class"]
 
 
 class MessageClass(enum.StrEnum):
@@ -69,41 +68,31 @@ _REFERENCES = frozenset(
 _READER = DocumentReader()
 
 
-def element_text(element: _Element) -> str:
-    """The text of an element as an xs:token: all its text nodes joined, white space collapsed.
-
-    lxml's ``.text`` ends at the first comment, which no signature over C14N notices.
-    """
-    return " ".join("".join(element.xpath("descendant::text()")).split())
-
-
-def _children(element: _Element, name: str | None = None) -> list[_Element]:
-    found = []
-    for child in element.iterchildren():
-        if isinstance(child.tag, str) and child.tag.startswith(f"{{{SERVICE_GATEWAY}}}"):
-            local = child.tag.rpartition("}")[2]
-            if name is None or local == name:
-                found.append(child)
-    return found
-
-
-def _name(element: _Element) -> str:
-    return str(element.tag).rpartition("}")[2]
-
-
-def _response_message(message: _Element) -> MessageClass | None:
-    payloads = [child for child in _children(message) if _name(child) not in _REFERENCES]
+def _of_response_message(facts: MessageFacts) -> MessageClass | None:
+    payloads = [name for name in facts.payloads if name not in _REFERENCES]
     if not payloads:
         return MessageClass.ACKNOWLEDGEMENT
-    kinds = {_RESPONSE_MESSAGE.get(_name(payload)) for payload in payloads}
+    kinds = {_RESPONSE_MESSAGE.get(name) for name in payloads}
     if len(kinds) != 1:
         return None
     kind = kinds.pop()
-    if kind is MessageClass.DEVICE_RESPONSE:
-        variants = {element_text(child) for child in _children(message, "ServiceReferenceVariant")}
-        if len(variants) == 1 and variants <= UNKNOWN_REMOTE_PARTY_SERVICES and _name(payloads[0]) == "GBCSPayload":
+    if kind is MessageClass.DEVICE_RESPONSE and payloads == ["GBCSPayload"]:
+        variants = {collapsed(text) for text in facts.variants}
+        if len(variants) == 1 and variants <= UNKNOWN_REMOTE_PARTY_SERVICES:
             return MessageClass.UNKNOWN_REMOTE_PARTY_COMMAND
     return kind
+
+
+def class_of(facts: MessageFacts) -> MessageClass | None:
+    """The class of a message by its facts, or None if it is none of the table."""
+    if facts.bodies != 1 or len(facts.contents) != 1:
+        return None
+    (content,) = facts.contents
+    if facts.root == "Request":
+        return MessageClass.SIGNED_PRE_COMMAND if content == "SignedPreCommand" else MessageClass.SERVICE_REQUEST
+    if facts.root == "Response":
+        return _of_response_message(facts) if content == "ResponseMessage" else _RESPONSE_BODY.get(content)
+    return None
 
 
 def message_class(source: bytes | _Element) -> MessageClass | None:
@@ -111,21 +100,4 @@ def message_class(source: bytes | _Element) -> MessageClass | None:
 
     `source`: a document, or the root element of one. Raises DocumentError.
     """
-    root = _READER.parse(source) if not isinstance(source, etree._Element) else source
-    if not isinstance(root.tag, str):
-        raise element_error()
-    bodies = _children(root, "Body")
-    if len(bodies) != 1:
-        return None
-    contents = _children(bodies[0])
-    if len(contents) != 1:
-        return None
-    if root.tag == f"{{{SERVICE_GATEWAY}}}Request":
-        if _name(contents[0]) == "SignedPreCommand":
-            return MessageClass.SIGNED_PRE_COMMAND
-        return MessageClass.SERVICE_REQUEST
-    if root.tag == f"{{{SERVICE_GATEWAY}}}Response":
-        if _name(contents[0]) == "ResponseMessage":
-            return _response_message(contents[0])
-        return _RESPONSE_BODY.get(_name(contents[0]))
-    return None
+    return class_of(message_facts(source if isinstance(source, etree._Element) else _READER.parse(source)))

@@ -38,7 +38,7 @@ def load_certificates(source: object) -> list[x509.Certificate]:
         if b"-----BEGIN" in source:
             return x509.load_pem_x509_certificates(source)
         return [x509.load_der_x509_certificate(source)]
-    except ValueError:
+    except (ValueError, Warning):
         raise ConfigurationError(
             "certificate-malformed", "This is no X.509 certificate that can be read: give one in PEM or DER."
         ) from None
@@ -58,7 +58,7 @@ def load_public_key(source: object) -> ec.EllipticCurvePublicKey:
     if isinstance(source, bytes):
         try:
             key = serialization.load_pem_public_key(source)
-        except ValueError:
+        except (ValueError, Warning):
             raise ConfigurationError("key-malformed", "This is no public key that can be read: give PEM.") from None
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key
@@ -100,7 +100,7 @@ class OrganisationCertificate:
             self._read(x509.load_der_x509_certificate(self._der))
         except Exception as error:
             # cryptography raises ValueError, and others of its own for what it finds but does not know.
-            if isinstance(error, (ValueError, TypeError)) or type(error).__module__.startswith("cryptography"):
+            if isinstance(error, (ValueError, TypeError, Warning)) or type(error).__module__.startswith("cryptography"):
                 raise ConfigurationError(
                     "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
                 ) from None
@@ -108,6 +108,8 @@ class OrganisationCertificate:
 
     def _read(self, certificate: x509.Certificate) -> None:
         self.serial_number = certificate.serial_number
+        if self.serial_number <= 0:
+            raise ValueError("RFC 5280 section 4.1.2.2: a serial number is positive")
         self.issuer = comparable_name(certificate.issuer)
         self.subject = comparable_name(certificate.subject)
         self.fingerprint = certificate.fingerprint(hashes.SHA256())

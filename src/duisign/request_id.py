@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
+from typing import NamedTuple
 
 from duisign.errors import DocumentError
 
-__all__ = ["RequestId"]
+__all__ = ["RequestId", "collapsed"]
 
+_SPACE = "[ \t\r\n]"
 _EUI64 = "[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){7}"
-_FORM = re.compile(rf"({_EUI64}):({_EUI64}):([0-9]{{1,20}})", re.ASCII)
+_FORM = re.compile(rf"{_SPACE}*({_EUI64}):({_EUI64}):([0-9]{{1,20}}){_SPACE}*", re.ASCII)
+_SPACES = re.compile(f"{_SPACE}+")
 _COUNTER_END = 1 << 64
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class RequestId:
+def collapsed(text: str) -> str:
+    """The text of an xs:token: XML white space collapsed, and no other."""
+    return _SPACES.sub(" ", text).strip(" ")
+
+
+class RequestId(NamedTuple):
     """An identifier ``ORIGINATOR:TARGET:COUNTER``.
 
     `originator`, `target`: EUI-64s as upper-case hex pairs with hyphens. `counter`: 0 to 2^64 - 1.
@@ -27,14 +33,16 @@ class RequestId:
 
     @classmethod
     def parse(cls, text: str) -> RequestId:
-        """Read the text of a RequestID or ResponseID, white space collapsed; raises DocumentError."""
-        match = _FORM.fullmatch(" ".join(text.split()))
-        if match is None or int(match[3]) >= _COUNTER_END:
-            raise DocumentError(
-                "request-id",
-                "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter.",
-            )
-        return cls(match[1].upper(), match[2].upper(), int(match[3]))
+        """Read the text of a RequestID or ResponseID; raises DocumentError."""
+        match = _FORM.fullmatch(text)
+        if match is not None:
+            originator, target, digits = match.groups()
+            counter = int(digits)
+            if counter < _COUNTER_END:
+                return cls(originator.upper(), target.upper(), counter)
+        raise DocumentError(
+            "request-id", "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter."
+        )
 
     def __str__(self) -> str:
         return f"{self.originator}:{self.target}:{self.counter}"
