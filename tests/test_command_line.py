@@ -56,6 +56,9 @@ EUI64 = "00-DB-12-34-C0-FF-EE-07"
 START_SECONDS = 0.35
 START_TRIES = 15
 
+NO_POLICY = {"policy": "not-applicable"}
+"""Pinned certificates come without a policy."""
+
 
 @dataclass(frozen=True)
 class Desk:
@@ -339,7 +342,10 @@ class TestVerifying:
         assert (done.returncode, done.stderr) == (OK, b"")
         lines = done.stdout.decode().splitlines()
         assert lines[0] == f"{desk.folder / 'signed.xml'}: valid"
-        assert [line.split()[:2] for line in lines[3 : 3 + len(CHECKS)]] == [[check, "passed"] for check in CHECKS]
+        assert [line.split()[:2] for line in lines[3 : 3 + len(CHECKS)]] == [
+            *([check, "passed"] for check in CHECKS[:-1]),
+            ["policy", "n/a"],
+        ]
         for fact in ("service-request", "CN=duisign test CA,OU=07", "87 xml-sign", "00-DB-12-34-A5-00-00-01"):
             assert fact in done.stdout.decode()
         assert str(certificate.serial_number) in done.stdout.decode()
@@ -386,7 +392,7 @@ class TestVerifying:
             "verdict": "valid",
             "code": None,
             "reason": None,
-            "checks": dict.fromkeys(CHECKS, "passed"),
+            "checks": dict.fromkeys(CHECKS, "passed") | NO_POLICY,
             "profile": "duis",
             "message_class": "service-request",
             "request_id": "00-DB-12-34-A5-00-00-01:00-DB-12-35-00-00-C3-50:4102444800017",
@@ -405,7 +411,7 @@ class TestVerifying:
             "checks": signed["checks"] | {"digest": "failed", "signature-value": "not-reached"},
             "named_signer": signer,
         }
-        not_reached = dict.fromkeys(CHECKS, "not-reached")
+        not_reached = dict.fromkeys(CHECKS, "not-reached") | NO_POLICY
         assert unsigned == nothing | {
             "file": names[2],
             "verdict": "unsigned",
@@ -425,7 +431,7 @@ class TestVerifying:
             "verdict": "unreadable",
             "code": "file-unreadable",
             "reason": f"Cannot read {names[4]}: no such file or directory.",
-            "checks": not_reached,
+            "checks": not_reached | {"policy": "not-reached"},
         }
 
     def test_the_exit_status_of_documents_that_cannot_be_read(self, desk: Desk) -> None:
@@ -556,7 +562,8 @@ class TestOutcomes:
         assert report.code == code
         assert list(report.outcomes) == list(CHECKS)
         words = self.LETTERS | {"n": Outcome.NOT_APPLICABLE}
-        assert list(report.outcomes.values()) == [words[letter] for letter in letters]
+        # Pinned certificates come without a policy.
+        assert list(report.outcomes.values()) == [words[letter] for letter in letters + "n"]
 
     @pytest.mark.parametrize(
         ("letters", "code", "changes"),

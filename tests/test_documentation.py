@@ -64,7 +64,7 @@ def test_the_api_table_names_what_there_is():
     assert missing == ["VerifiedMessage"] or missing == []
     import inspect
 
-    for name in ("Signer", "Verifier", "PinnedCertificates", "SmkiTrust", "canonicalize"):
+    for name in ("Signer", "Verifier", "PinnedCertificates", "Policy", "SmkiTrust", "canonicalize"):
         function = getattr(duisign, name)
         (written,) = re.findall(rf"`{function.__name__}\(([^`]*)\)`", table)
         parameters = [name.strip() for name in written.replace("*,", "").split(",")]

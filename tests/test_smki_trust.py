@@ -233,7 +233,7 @@ class TestRevocation:
     def test_revoked(self, smki):
         trust = make_trust(smki, crls=[smki.crl([smki.user]), smki.crl(issuer=smki.root)])
         refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
-        Verifier(trust).verify(forge(smki.dcc))
+        trust.validate(smki.dcc.certificate)
 
     def test_revoked_ca(self, smki):
         trust = make_trust(smki, crls=[smki.crl(), smki.crl([smki.issuing_ca], issuer=smki.root)])
@@ -363,8 +363,8 @@ class TestSources:
         Verifier(trust).verify(forge(smki.user))
         assert [problem.where for problem in trust.problems] == [str(tmp_path / "junk.pem")]
         bundle = b"".join(one.certificate_pem() for one in (smki.user, smki.dcc))
-        Verifier(make_trust(smki, crls=None)).verify(forge(smki.dcc))
-        Verifier(
+        make_trust(smki, crls=None).validate(smki.dcc.certificate)
+        (
             SmkiTrust(
                 [smki.root.certificate_pem()],
                 [smki.issuing_ca.certificate.public_bytes(serialization.Encoding.DER)],
@@ -375,7 +375,7 @@ class TestSources:
                 ],
                 policies=[TEST_POLICY_OID],
             )
-        ).verify(forge(smki.dcc))
+        ).validate(smki.dcc.certificate)
 
     @pytest.mark.parametrize(
         ("arguments", "options", "code"),

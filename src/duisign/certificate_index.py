@@ -13,7 +13,7 @@ from duisign.limits import MAX_SERIAL_DIGITS
 if TYPE_CHECKING:
     from duisign.trust import Hints, Signatory
 
-__all__ = ["CertificateIndex", "embedded_certificates"]
+__all__ = ["CertificateIndex", "embedded_certificates", "named_signer"]
 
 _CACHED_NAMES = 256
 """Issuer texts. A network has few issuers; the bound keeps a flood of invented ones from filling memory."""
@@ -118,3 +118,16 @@ def serial_number_of(text: str) -> int:
             "key-info-serial", "X509SerialNumber is not a decimal number of ASCII digits.", check="key-info"
         )
     return int(digits)
+
+
+def named_signer(hints: Hints | None) -> dict[str, str | None] | None:
+    """Issuer and serial number as KeyInfo claims them, if it has one pair that can be read."""
+    pairs = [hint for hint in hints or () if hint[0] == "issuer-serial"]
+    if len(pairs) != 1:
+        return None
+    try:
+        parse_name(pairs[0][1])
+        serial = serial_number_of(pairs[0][2])
+    except (ValueError, SignatureFormatError):
+        return None
+    return {"issuer": pairs[0][1].strip(_SPACE), "serial_number": str(serial), "role": None, "entity_id": None}

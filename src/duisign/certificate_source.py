@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography import x509
 
 from duisign.errors import ConfigurationError
+from duisign.organisation_certificate import is_unreadable
 
 __all__ = ["Problem", "certificates_of", "revocation_lists_of"]
 
@@ -84,7 +85,9 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[x509.Certificate], 
                     found.append(
                         x509.load_pem_x509_certificate(piece) if pem else x509.load_der_x509_certificate(piece)
                     )
-                except (ValueError, Warning):
+                except Exception as error:
+                    if not is_unreadable(error):
+                        raise
                     problems.append(Problem(place, "This certificate cannot be read; it was left out."))
     return found, problems
 
@@ -108,7 +111,9 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
             for piece in pieces:
                 try:
                     found.append(x509.load_pem_x509_crl(piece) if pem else x509.load_der_x509_crl(piece))
-                except (ValueError, Warning):
+                except Exception as error:
+                    if not is_unreadable(error):
+                        raise
                     raise ConfigurationError("source", f"{where} holds a CRL that cannot be read.") from None
     return found
 
@@ -116,7 +121,9 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
 def _is_certificate(der: bytes) -> bool:
     try:
         x509.load_der_x509_certificate(der)
-    except (ValueError, Warning):
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
         return False
     return True
 

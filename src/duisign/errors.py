@@ -27,6 +27,7 @@ __all__ = [
     "SignatureExistsError",
     "SignatureFormatError",
     "SignatureMismatchError",
+    "SignerRoleError",
     "UnknownSignerError",
     "UnsignedMessageError",
     "VerificationError",
@@ -41,6 +42,7 @@ CHECKS = (
     "certificate",
     "digest",
     "signature-value",
+    "policy",
 )
 """The checks of a verification, in the order in which they are made."""
 
@@ -55,14 +57,38 @@ class DuisignError(Exception):
         self.code = code
         if check is not None:
             self.check = check
+        self.signer: dict[str, str | None] | None = None
+        """Who signed, or is named as signer, as far as known: issuer, serial_number, role, entity_id. Not proven."""
+        self.request_id: str | None = None
+        """The RequestID of the refused message, if it can be read. Not proven."""
+
+    def to_dict(self) -> dict[str, object]:
+        """The refusal for programs: error (class), code, check, sentence, signer, request_id."""
+        return {
+            "error": type(self).__name__,
+            "code": self.code,
+            "check": self.check,
+            "sentence": str(self),
+            "signer": self.signer,
+            "request_id": self.request_id,
+        }
 
     def __reduce__(self) -> tuple[object, ...]:
         # The default would call __init__ with the sentence alone: errors cross process pools.
-        return _restore, (type(self), self.code, str(self), self.check)
+        return _restore, (type(self), self.code, str(self), self.check, self.signer, self.request_id)
 
 
-def _restore(kind: type[DuisignError], code: str, sentence: str, check: str) -> DuisignError:
-    return kind(code, sentence, check=check)
+def _restore(
+    kind: type[DuisignError],
+    code: str,
+    sentence: str,
+    check: str,
+    signer: dict[str, str | None] | None,
+    request_id: str | None,
+) -> DuisignError:
+    error = kind(code, sentence, check=check)
+    error.signer, error.request_id = signer, request_id
+    return error
 
 
 class ConfigurationError(DuisignError):
@@ -135,6 +161,12 @@ class CertificateRevokedError(CertificateError):
 
 class RevocationUnknownError(CertificateError):
     """Nothing current says whether the signer's certificate has been revoked: fail closed."""
+
+
+class SignerRoleError(VerificationError):
+    """The signer is trusted, but may not sign this message: wrong role, wrong party, or no message of DUIS."""
+
+    check = "policy"
 
 
 class DigestMismatchError(VerificationError):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from duisign._message_facts import message_facts
 from duisign.message_class import MessageClass, class_of
-from duisign.request_id import RequestId, collapsed
+from duisign.request_id import RequestId, collapsed, sole_identifier
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -18,66 +18,41 @@ if TYPE_CHECKING:
     from duisign.remote_party_role import RemotePartyRole
     from duisign.trust import Signatory
 
-__all__ = ["VerifiedMessage"]
+__all__ = ["UnsignedMessage", "VerifiedMessage"]
 
 
-class VerifiedMessage:
-    """A message whose signature holds.
+class _Message:
+    """What is common to messages: a tree of their octets, and what they say of themselves."""
 
-    `profile`: the Profile of its Signature. `signed_bytes`: the canonical octets that were digested, a complete
-    document without the Signature.
-    """
+    __slots__ = ("_element", "_known_facts", "_octets", "_reader")
 
-    __slots__ = ("_element", "_known_facts", "_reader", "_signatory", "profile", "signed_bytes")
-
-    def __init__(
-        self,
-        profile: Profile,
-        signed_bytes: bytes,
-        signatory: Signatory,
-        reader: DocumentReader,
-        facts: MessageFacts | None = None,
-    ) -> None:
-        self.profile = profile
-        self.signed_bytes = signed_bytes
-        self._signatory = signatory
-        # From the very nodes whose canonical octets were digested, where somebody needed them already.
-        self._known_facts = facts
+    def __init__(self, octets: bytes, reader: DocumentReader, facts: MessageFacts | None) -> None:
+        self._octets = octets
         self._reader = reader
+        # From the very nodes that gave the octets, where somebody needed them already.
+        self._known_facts = facts
         self._element: _Element | None = None
-
-    def __repr__(self) -> str:
-        return f"<VerifiedMessage {self.profile.value}, {len(self.signed_bytes)} octets, by {self.entity_id}>"
 
     @property
     def element(self) -> _Element:
-        """The root of a tree parsed from `signed_bytes`, the caller's to keep and change."""
+        """The root of a tree parsed from the octets, the caller's to keep and change."""
         if self._element is None:
-            self._element = self._reader.parse(self.signed_bytes)
+            self._element = self.copied_element()
         return self._element
 
-    @property
-    def certificate(self) -> x509.Certificate | None:
-        """The signer's certificate; None if the signer is a bare pinned key."""
-        certificate = self._signatory.certificate
-        return None if certificate is None else certificate.certificate
+    def copied_element(self) -> _Element:
+        """The root of a new tree parsed from the octets."""
+        return self._reader.parse(self._octets)
 
     @property
-    def role(self) -> RemotePartyRole | int | None:
-        """The signer's Remote Party Role; None if the certificate names none."""
-        certificate = self._signatory.certificate
-        return None if certificate is None else certificate.role
-
-    @property
-    def entity_id(self) -> str | None:
-        """The signer's EUI-64 as upper-case hex pairs with hyphens; None if the certificate names none."""
-        certificate = self._signatory.certificate
-        return None if certificate is None else certificate.entity_id
+    def max_depth(self) -> int:
+        """The limit of levels under which the message was read."""
+        return self._reader.max_depth
 
     @property
     def _facts(self) -> MessageFacts:
         if self._known_facts is None:
-            self._known_facts = message_facts(self._reader.parse(self.signed_bytes))
+            self._known_facts = message_facts(self.copied_element())
         return self._known_facts
 
     @property
@@ -102,6 +77,66 @@ class VerifiedMessage:
         return variants.pop() if len(variants) == 1 else None
 
 
-def sole_identifier(texts: list[str]) -> RequestId | None:
-    """The identifier of a header that has one; None if it has none, DocumentError if malformed or repeated."""
-    return RequestId.parse(" ".join(texts)) if texts else None
+class VerifiedMessage(_Message):
+    """A message whose signature holds.
+
+    `profile`: the Profile of its Signature. `signed_bytes`: the canonical octets that were digested, a complete
+    document without the Signature; everything else is read from them.
+    """
+
+    __slots__ = ("_signatory", "profile")
+
+    def __init__(
+        self,
+        octets: bytes,
+        reader: DocumentReader,
+        facts: MessageFacts | None,
+        profile: Profile,
+        signatory: Signatory,
+    ) -> None:
+        super().__init__(octets, reader, facts)
+        self.profile = profile
+        self._signatory = signatory
+
+    def __repr__(self) -> str:
+        return f"<VerifiedMessage {self.profile.value}, {len(self._octets)} octets, by {self.entity_id}>"
+
+    @property
+    def signed_bytes(self) -> bytes:
+        """The canonical octets that were digested."""
+        return self._octets
+
+    @property
+    def certificate(self) -> x509.Certificate | None:
+        """The signer's certificate; None if the signer is a bare pinned key."""
+        certificate = self._signatory.certificate
+        return None if certificate is None else certificate.certificate
+
+    @property
+    def role(self) -> RemotePartyRole | int | None:
+        """The signer's Remote Party Role; None if the certificate names none."""
+        certificate = self._signatory.certificate
+        return None if certificate is None else certificate.role
+
+    @property
+    def entity_id(self) -> str | None:
+        """The signer's EUI-64 as upper-case hex pairs with hyphens; None if the certificate names none."""
+        certificate = self._signatory.certificate
+        return None if certificate is None else certificate.entity_id
+
+
+class UnsignedMessage(_Message):
+    """A message that nobody signed and that a policy accepts all the same: no more than a claim.
+
+    `octets`: its canonical form, C14N 1.0.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<UnsignedMessage of {len(self._octets)} octets>"
+
+    @property
+    def octets(self) -> bytes:
+        """The canonical octets."""
+        return self._octets

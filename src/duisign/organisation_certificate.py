@@ -20,10 +20,18 @@ from duisign.remote_party_role import RemotePartyRole
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["OrganisationCertificate", "load_certificate", "load_certificates", "load_public_key"]
+__all__ = ["OrganisationCertificate", "is_unreadable", "load_certificate", "load_certificates", "load_public_key"]
 
 _ROLE = re.compile(r"[0-9A-Fa-f]{2}")
 _EUI64_OCTETS = 8
+
+
+def is_unreadable(error: Exception) -> bool:
+    """Whether cryptography means by this exception that a certificate or CRL cannot be read.
+
+    It raises ValueError, exceptions of its own without common base, and warnings where these are errors.
+    """
+    return isinstance(error, (ValueError, TypeError, Warning)) or type(error).__module__.startswith("cryptography")
 
 
 def load_certificates(source: object) -> list[x509.Certificate]:
@@ -38,7 +46,9 @@ def load_certificates(source: object) -> list[x509.Certificate]:
         if b"-----BEGIN" in source:
             return x509.load_pem_x509_certificates(source)
         return [x509.load_der_x509_certificate(source)]
-    except (ValueError, Warning):
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
         raise ConfigurationError(
             "certificate-malformed", "This is no X.509 certificate that can be read: give one in PEM or DER."
         ) from None
@@ -81,6 +91,7 @@ class OrganisationCertificate:
         "is_authority",
         "issuer",
         "key_identifier",
+        "organizational_unit",
         "policies",
         "role",
         "serial_number",
@@ -99,12 +110,11 @@ class OrganisationCertificate:
         try:
             self._read(x509.load_der_x509_certificate(self._der))
         except Exception as error:
-            # cryptography raises ValueError, and others of its own for what it finds but does not know.
-            if isinstance(error, (ValueError, TypeError, Warning)) or type(error).__module__.startswith("cryptography"):
-                raise ConfigurationError(
-                    "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
-                ) from None
-            raise
+            if not is_unreadable(error):
+                raise
+            raise ConfigurationError(
+                "certificate-malformed", "The certificate has a part that cannot be read: obtain a valid one."
+            ) from None
 
     def _read(self, certificate: x509.Certificate) -> None:
         self.serial_number = certificate.serial_number
@@ -113,7 +123,8 @@ class OrganisationCertificate:
         self.issuer = comparable_name(certificate.issuer)
         self.subject = comparable_name(certificate.subject)
         self.fingerprint = certificate.fingerprint(hashes.SHA256())
-        self.role = _role(certificate.subject)
+        self.organizational_unit = _organizational_unit(certificate.subject)
+        self.role = _role(self.organizational_unit)
         self.entity_id = _entity_id(certificate.subject)
         self._not_before = certificate.not_valid_before_utc.timestamp()
         self._not_after = certificate.not_valid_after_utc.timestamp()
@@ -157,6 +168,15 @@ class OrganisationCertificate:
     def __repr__(self) -> str:
         return f"<OrganisationCertificate {rfc2253(self.certificate.issuer)} {self.serial_number}>"
 
+    def facts(self) -> dict[str, str | None]:
+        """Issuer (RFC 2253), serial number (decimal), role (two hex digits) and EUI-64, for reports."""
+        return {
+            "issuer": rfc2253(self.certificate.issuer),
+            "serial_number": str(self.serial_number),
+            "role": None if self.role is None else f"{int(self.role):02X}",
+            "entity_id": self.entity_id,
+        }
+
     def check_usable(self, now: float) -> None:
         """Raise CertificateError unless a signature made with this certificate may be believed.
 
@@ -197,12 +217,17 @@ class OrganisationCertificate:
         return self._signs
 
 
-def _role(subject: x509.Name) -> RemotePartyRole | int | None:
-    """The Remote Party Role in OU: a member where the table has it, else its number."""
+def _organizational_unit(subject: x509.Name) -> str | None:
+    """The text of OU, which SMKI uses for the role; None unless there is exactly one."""
     units = subject.get_attributes_for_oid(NameOID.ORGANIZATIONAL_UNIT_NAME)
-    if len(units) != 1 or not isinstance(units[0].value, str) or not _ROLE.fullmatch(units[0].value):
+    return units[0].value if len(units) == 1 and isinstance(units[0].value, str) else None
+
+
+def _role(unit: str | None) -> RemotePartyRole | int | None:
+    """The Remote Party Role in OU: a member where the table has it, else its number."""
+    if unit is None or not _ROLE.fullmatch(unit):
         return None
-    number = int(units[0].value, 16)
+    number = int(unit, 16)
     try:
         return RemotePartyRole(number)
     except ValueError:

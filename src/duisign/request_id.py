@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from duisign.errors import DocumentError
 
-__all__ = ["RequestId", "collapsed"]
+__all__ = ["RequestId", "collapsed", "sole_identifier"]
 
 _SPACE = "[ \t\r\n]"
 _EUI64 = "[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){7}"
@@ -46,3 +46,8 @@ class RequestId(NamedTuple):
 
     def __str__(self) -> str:
         return f"{self.originator}:{self.target}:{self.counter}"
+
+
+def sole_identifier(texts: list[str]) -> RequestId | None:
+    """The identifier of a header that has one; None if it has none, DocumentError if malformed or repeated."""
+    return RequestId.parse(" ".join(texts)) if texts else None

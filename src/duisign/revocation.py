@@ -12,6 +12,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from duisign.distinguished_name import DistinguishedName, comparable_name, rfc2253
 from duisign.errors import ConfigurationError
+from duisign.organisation_certificate import is_unreadable
 
 if TYPE_CHECKING:
     from duisign.organisation_certificate import OrganisationCertificate
@@ -67,7 +68,9 @@ def _read(crl: x509.CertificateRevocationList) -> RevocationList | str:
             if any(extension.critical for extension in entry.extensions):
                 return "has an entry with a critical extension that is not understood"
         return RevocationList(crl, number, crl.next_update_utc.timestamp())
-    except (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
         return "has a part that cannot be read"
 
 
@@ -76,7 +79,9 @@ def _signed_by(crl: x509.CertificateRevocationList, key: ec.EllipticCurvePublicK
         return False
     try:
         return crl.is_signature_valid(key)
-    except (ValueError, TypeError):
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
         return False
 
 

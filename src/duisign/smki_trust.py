@@ -11,6 +11,7 @@ from duisign.certificate_path import CertificatePath, PathValidator
 from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
 from duisign.errors import AmbiguousSignerError, ConfigurationError, UnknownSignerError
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+from duisign.policy import Policy
 from duisign.revocation import RevocationIndex
 from duisign.trust import Clock, Hints, Signatory, clock_of
 
@@ -21,6 +22,9 @@ __all__ = ["SmkiTrust"]
 
 _CACHED_PATHS = 4096
 """Paths. More signers than that start over; each path costs less than a millisecond to find again."""
+
+
+_DEFAULT_POLICY = Policy()
 
 
 class _State:
@@ -84,6 +88,11 @@ class SmkiTrust:
         self._sources = tuple(_kept(source) for source in (roots, intermediates, certificates, crls))
         self._lock = threading.Lock()
         self._state = self._build(None)
+
+    @property
+    def default_policy(self) -> Policy:
+        """The policy of a Verifier that is given none."""
+        return _DEFAULT_POLICY
 
     def __repr__(self) -> str:
         return f"<SmkiTrust of {len(self._state.authorities)} CA certificates>"

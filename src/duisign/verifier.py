@@ -9,23 +9,34 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from duisign._message_facts import message_facts
 from duisign._signature_element import read_signature
+from duisign._tree_lane import canonicalize_document
 from duisign.algorithms import Profile
+from duisign.certificate_index import named_signer
 from duisign.document import DocumentReader
 from duisign.errors import (
     AmbiguousSignerError,
     CertificateError,
     ConfigurationError,
     DigestMismatchError,
+    DuisignError,
     SignatureMismatchError,
+    UnsignedMessageError,
 )
+from duisign.inner_message import inner_documents
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
-from duisign.message import VerifiedMessage
+from duisign.message import UnsignedMessage, VerifiedMessage
+from duisign.policy import Policy
+from duisign.request_id import sole_identifier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from duisign.trust import Signatory, Trust
+    from lxml.etree import _Element
+
+    from duisign._signature_element import SignatureElement
+    from duisign.trust import Hints, Signatory, Trust
 
 __all__ = ["Verifier"]
 
@@ -36,7 +47,8 @@ class Verifier:
     """Verifies documents against one trust store; immutable, shared by threads.
 
     `trust`: `PinnedCertificates`, or what else fulfils the `Trust` protocol. `profiles`: the profiles that are
-    accepted. `max_octets`, `max_depth`: limits of a document.
+    accepted. `policy`: who may sign what; None means the default `Policy` for `SmkiTrust` and no policy for pinned
+    certificates and keys. `max_octets`, `max_depth`: limits of a document.
     `accept_unmarked_exclusive_c14n`: also accept the CanonicalizationMethod that the specification prints, without
     ``#``; no message on the wire has it. `dangerously_accept_java_widths`: also accept SignatureValues of 62 and 66
     octets, which old Java stacks write, as two integers of equal width; two spellings of one signature then pass.
@@ -44,13 +56,14 @@ class Verifier:
     Source: XMLDSig Core 1.1 section 3.2, restricted to DUIS (DESIGN section 2).
     """
 
-    __slots__ = ("_canonical_reader", "_java_widths", "_profiles", "_reader", "_trust", "_unmarked_c14n")
+    __slots__ = ("_canonical_reader", "_java_widths", "_policy", "_profiles", "_reader", "_trust", "_unmarked_c14n")
 
     def __init__(
         self,
         trust: Trust,
         *,
         profiles: Iterable[Profile] = (Profile.DUIS, Profile.SIGNXML),
+        policy: Policy | None = None,
         max_octets: int = MAX_DOCUMENT_OCTETS,
         max_depth: int = MAX_DEPTH,
         accept_unmarked_exclusive_c14n: bool = False,
@@ -64,7 +77,10 @@ class Verifier:
             self._profiles = frozenset()
         if not self._profiles or not all(isinstance(profile, Profile) for profile in self._profiles):
             raise ConfigurationError("profile", "profiles must be a collection of one or more duisign.Profile.")
+        if policy is not None and not isinstance(policy, Policy):
+            raise ConfigurationError("policy", "policy must be a duisign.Policy.")
         self._trust = trust
+        self._policy = getattr(trust, "default_policy", None) if policy is None else policy
         self._reader = DocumentReader(max_octets, max_depth)
         self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets, max_depth)
         self._unmarked_c14n = bool(accept_unmarked_exclusive_c14n)
@@ -77,35 +93,71 @@ class Verifier:
         """The verified message; never returns for a document that does not verify.
 
         Raises DocumentError (not readable), CanonicalizationError, and VerificationError: UnsignedMessageError,
-        SignatureFormatError, UnknownSignerError, CertificateError, DigestMismatchError, SignatureMismatchError.
+        SignatureFormatError, UnknownSignerError, CertificateError, DigestMismatchError, SignatureMismatchError,
+        SignerRoleError. Each tells signer and RequestID as far as they are known.
         """
-        signature = read_signature(
-            self._reader.parse(document),
-            profiles=self._profiles,
-            unmarked_c14n=self._unmarked_c14n,
-            java_widths=self._java_widths,
-            max_depth=self._reader.max_depth,
-            size=len(document),
-        )
-        signatories = self._usable(self._trust.signatories(signature.key_hints()))
-        octets = signature.signed_octets()
-        if sha256(octets).digest() != signature.digest_value:
-            raise DigestMismatchError(
-                "digest-mismatch",
-                "The document is not the one that was signed: it was changed, or re-indented.",
+        return self._verify(document, self._policy)
+
+    def receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
+        """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned."""
+        try:
+            return self._verify(document, self._policy)
+        except UnsignedMessageError:
+            if self._policy is None or not self._policy.accept_unsigned:
+                raise
+            root = self._reader.parse(document)
+            octets = canonicalize_document(root, 0, (), self._reader.max_depth)
+            message = UnsignedMessage(octets, self._canonical_reader, message_facts(root))
+            if message.message_class not in self._policy.accept_unsigned:
+                raise
+            return message
+
+    def verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
+        """The inner message of a SMETS1 response or alert, verified as the document of its own that it was signed as.
+
+        `message`: the outer message, verified by whoever is trusted for it. This Verifier's trust is that in the S1SP;
+        its policy is not applied. Raises UnsignedMessageError when there is no inner message, else what `verify`
+        raises.
+        """
+        *earlier, last = inner_documents(message)
+        for document in earlier:
+            try:
+                return self._verify(document, None)
+            except DigestMismatchError:
+                # The declarations were not those that the S1SP signed; SHA-256 tells, so others may be tried.
+                continue
+        return self._verify(last, None)
+
+    def _verify(self, document: bytes, policy: Policy | None) -> VerifiedMessage:
+        root = self._reader.parse(document)
+        hints: Hints | None = None
+        signatories: Sequence[Signatory] = ()
+        try:
+            signature = read_signature(
+                root,
+                profiles=self._profiles,
+                unmarked_c14n=self._unmarked_c14n,
+                java_widths=self._java_widths,
+                max_depth=self._reader.max_depth,
+                size=len(document),
             )
-        digest = signature.signed_info_digest()
-        signers = [one for one in signatories if _made_by(one, signature.der_signature, digest)]
-        if len(signers) == 1:
-            return VerifiedMessage(signature.profile, octets, signers[0], self._canonical_reader)
-        if signers:
-            raise AmbiguousSignerError(
-                "ambiguous-signer",
-                "Several trusted certificates hold the key: have the sender name one by KeyInfo.",
-            )
-        raise SignatureMismatchError(
-            "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."
-        )
+            hints = signature.key_hints()
+            signatories = self._trust.signatories(hints)
+            signatories = self._usable(signatories)
+            octets = signature.signed_octets()
+            if sha256(octets).digest() != signature.digest_value:
+                raise DigestMismatchError(
+                    "digest-mismatch", "The document is not the one that was signed: it was changed, or re-indented."
+                )
+            signer = _signer_of(signatories, signature)
+            if policy is None:
+                return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer)
+            facts = message_facts(root)
+            policy.check(signer.certificate, facts)
+            return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer)
+        except DuisignError as error:
+            _describe(error, root, hints, signatories)
+            raise
 
     def _usable(self, signatories: Sequence[Signatory]) -> Sequence[Signatory]:
         """Those that may be used now; raises the reason when there is none."""
@@ -122,6 +174,34 @@ class Verifier:
         if reason is not None and not usable:
             raise reason
         return usable
+
+
+def _signer_of(signatories: Sequence[Signatory], signature: SignatureElement) -> Signatory:
+    """The one whose key made the SignatureValue."""
+    digest = signature.signed_info_digest()
+    signers = [one for one in signatories if _made_by(one, signature.der_signature, digest)]
+    if len(signers) == 1:
+        return signers[0]
+    if signers:
+        raise AmbiguousSignerError(
+            "ambiguous-signer", "Several trusted certificates hold the key: have the sender name one by KeyInfo."
+        )
+    raise SignatureMismatchError(
+        "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."
+    )
+
+
+def _describe(error: DuisignError, root: _Element, hints: Hints | None, signatories: Sequence[Signatory]) -> None:
+    """Tell the receiver of a refusal whom and what it is about, as far as the message says."""
+    try:
+        identifier = sole_identifier(message_facts(root).request_ids)
+        error.request_id = None if identifier is None else str(identifier)
+    except DuisignError:
+        error.request_id = None
+    if len(signatories) == 1 and signatories[0].certificate is not None:
+        error.signer = signatories[0].certificate.facts()
+    else:
+        error.signer = named_signer(hints)
 
 
 def _made_by(signatory: Signatory, der_signature: bytes, digest: bytes) -> bool:

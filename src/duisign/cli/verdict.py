@@ -44,7 +44,7 @@ class Outcome(enum.StrEnum):
     """The refusal came before the check was complete."""
     NOT_REACHED = "not-reached"
     NOT_APPLICABLE = "not-applicable"
-    """There is nothing to check: no KeyInfo in the message, or a bare key without a certificate."""
+    """There is nothing to check: no KeyInfo in the message, a bare key without a certificate, no policy."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +101,7 @@ class WitnessedTrust:
         self.hints: Hints | None = None
         self.found: Sequence[Signatory] = ()
         self.usable: list[Signatory] = []
+        self.default_policy = getattr(trust, "default_policy", None)
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
         """What the store answers; see `duisign.trust.Trust`."""
@@ -133,6 +134,8 @@ class WitnessedTrust:
                 outcomes["signature"] = outcomes["algorithms"] = Outcome.INCOMPLETE
         elif error.check == "key-info":
             outcomes |= dict.fromkeys(("document", "signature", "algorithms"), Outcome.PASSED)
+        if self.default_policy is None:
+            outcomes["policy"] = Outcome.NOT_APPLICABLE
         if self.asked and self.hints is None:
             outcomes["key-info"] = Outcome.NOT_APPLICABLE
         if self.usable and not any(one.certificate for one in self.usable):
@@ -143,9 +146,11 @@ class WitnessedTrust:
 
     def _outcomes_of_trust(self, error: DuisignError) -> dict[str, Outcome]:
         """What is certain of the checks from the signer on, once the trust store has been asked."""
-        if isinstance(error, AmbiguousSignerError):
+        if isinstance(error, AmbiguousSignerError) and self.usable:
             # Found out last of all: the signature holds by several keys.
             return dict.fromkeys(("certificate", "digest", "signature-value"), Outcome.PASSED)
+        if error.check == "policy":
+            return dict.fromkeys(("signer", "certificate", "digest", "signature-value"), Outcome.PASSED)
         # Of several keys, or of a bare one, only the SignatureValue tells whose it is.
         known = Outcome.PASSED if self.named() is not None else Outcome.INCOMPLETE
         outcomes = {}

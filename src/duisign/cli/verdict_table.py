@@ -23,6 +23,7 @@ __all__ = ["rendered", "text_of"]
 _PLAIN_WIDTH = 120
 """Columns of output that goes to no terminal."""
 
+_WORDS = {Outcome.NOT_APPLICABLE: "n/a"}
 _MEANINGS = {
     "document": "well-formed, no DOCTYPE, within the limits",
     "signature": "one, in its place, of the profile's form",
@@ -32,6 +33,7 @@ _MEANINGS = {
     "certificate": "valid now, for signatures, on P-256",
     "digest": "the document is the one that was signed",
     "signature-value": "made by the signer's key",
+    "policy": "the signer may sign this message",
 }
 _OUTCOME_STYLES = {
     Outcome.PASSED: "green",
@@ -93,7 +95,7 @@ def _checks(report: Report) -> Table:
             remark = Text(str(report.reason), style)
         else:
             remark = Text(_MEANINGS[check] if outcome is Outcome.PASSED else "", "dim")
-        table.add_row(f"  {check}", Text(outcome.replace("-", " "), style), remark)
+        table.add_row(f"  {check}", Text(_WORDS.get(outcome, outcome.replace("-", " ")), style), remark)
     return table
 
 

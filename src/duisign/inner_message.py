@@ -1,0 +1,72 @@
+"""Inner messages: what a SMETS1 Service Provider signed, inside a message of the DCC (DESIGN section 3).
+
+The S1SP signs a document of its own; the DCC puts it below its own root, whose namespace declarations then are in scope
+although the S1SP never signed them. So the inner element is taken out with declarations of its own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from duisign._tree_lane import canonicalize_element
+from duisign.errors import UnsignedMessageError
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from duisign.message import VerifiedMessage
+
+__all__ = ["inner_documents"]
+
+_SR = "{http://www.dccinterface.co.uk/ServiceUserGateway}"
+_DS = "{http://www.w3.org/2000/09/xmldsig#}"
+_PLACES = (
+    f"{_SR}Body/{_SR}SMETS1ResponseMessage/{_SR}SMETS1SignedResponse",
+    f"{_SR}Body/{_SR}DCCAlertMessage/{_SR}DCCAlert/{_SR}S1SPAlertDSP/{_SR}S1SPAlert",
+)
+_EXCLUSIVE = 2
+"""The number by which the tree lane knows Exclusive C14N without comments."""
+
+
+def inner_documents(message: VerifiedMessage) -> list[bytes]:
+    """The inner message as a document of its own, in the forms that the S1SP may have signed, likeliest first.
+
+    They differ in the namespaces that their root declares: those that the message itself uses, those and that of its
+    Signature, or all that are in scope in the outer message. Raises UnsignedMessageError if there is no inner message.
+    """
+    root = message.copied_element()
+    found = [element for place in _PLACES for element in root.findall(place)]
+    if root.tag != f"{_SR}Response" or len(found) != 1:
+        raise UnsignedMessageError("unsigned", "The message holds no inner message of a SMETS1 Service Provider.")
+    (inner,) = found
+    used = _prefixes(inner, skip=f"{_DS}Signature")
+    everything = {prefix for prefix in inner.nsmap if prefix != "xml"}
+    forms = []
+    for prefixes in (used, used | _prefixes(inner), everything):
+        octets = canonicalize_element(inner, _EXCLUSIVE, _prefix_list(prefixes), message.max_depth)
+        if octets not in forms:
+            forms.append(octets)
+    return forms
+
+
+def _prefix_list(prefixes: set[str | None]) -> tuple[bytes, ...]:
+    return tuple((prefix or "").encode() for prefix in sorted(prefixes, key=lambda prefix: prefix or ""))
+
+
+def _prefixes(element: _Element, *, skip: str | None = None) -> set[str | None]:
+    """The prefixes that names below an element use, without those in its child `skip`."""
+    used = _own_prefixes(element)
+    for child in element.iterchildren("*"):
+        if child.tag != skip:
+            for descendant in child.iter("*"):
+                used |= _own_prefixes(descendant)
+    return used
+
+
+def _own_prefixes(element: _Element) -> set[str | None]:
+    used: set[str | None] = {element.prefix}
+    for name in element.attrib:
+        uri, brace, _ = str(name)[1:].partition("}")
+        if brace and str(name).startswith("{"):
+            used |= {prefix for prefix, bound in element.nsmap.items() if bound == uri and prefix not in (None, "xml")}
+    return used
