@@ -20,6 +20,7 @@ from duisign.errors import (
     CertificateError,
     ConfigurationError,
     DigestMismatchError,
+    DocumentError,
     DuisignError,
     SignatureMismatchError,
     UnsignedMessageError,
@@ -119,6 +120,10 @@ class Verifier:
         its policy is not applied. Raises UnsignedMessageError when there is no inner message, else what `verify`
         raises.
         """
+        if not isinstance(message, VerifiedMessage):
+            raise DocumentError(
+                "wrong-type", "An inner message is found in a VerifiedMessage: verify the outer one first."
+            )
         *earlier, last = inner_documents(message)
         for document in earlier:
             try:

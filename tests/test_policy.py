@@ -1,0 +1,355 @@
+"""Who may sign what: every line of the tables of message classes and roles, accepted and refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+
+import pytest
+
+import duisign
+from duisign import MessageClass, PinnedCertificates, Policy, RemotePartyRole, Signer, SmkiTrust, Verifier
+from duisign.policy import MAY_BE_UNSIGNED, SIGNING_ROLES
+from duisign.testing import TEST_POLICY_OID
+from forgery import forge
+
+DCC_EUI = "00-DB-12-34-A5-00-00-02"
+USER_EUI = "00-DB-12-34-A5-00-00-01"
+
+
+def trust_in(smki, *identities):
+    return SmkiTrust(
+        [smki.root.certificate],
+        [smki.issuing_ca.certificate],
+        [one.certificate for one in identities],
+        [smki.crl(), smki.crl(issuer=smki.root)],
+        policies=[TEST_POLICY_OID],
+    )
+
+
+def signed_by(identity, document):
+    return Signer(identity.private_key, identity.certificate).sign(document)
+
+
+def refused(verifier, document, code, error=duisign.SignerRoleError):
+    with pytest.raises(error) as caught:
+        verifier.verify(document)
+    assert (caught.value.code, caught.value.check) == (code, "policy")
+    return caught.value
+
+
+@pytest.mark.parametrize("kind", MessageClass)
+def test_each_class_by_its_signer_and_by_the_other(smki, samples, kind):
+    verifier = Verifier(trust_in(smki, smki.user, smki.dcc))
+    sample = samples[kind]
+    right, wrong = (smki.user, smki.dcc) if sample.signed_by == "user" else (smki.dcc, smki.user)
+    message = verifier.verify(signed_by(right, sample.document))
+    assert message.message_class is kind
+    assert message.role in SIGNING_ROLES[kind]
+    error = refused(verifier, signed_by(wrong, sample.document), "signer-role-for-class")
+    assert error.signer["entity_id"] == wrong.entity_id
+
+
+@pytest.mark.parametrize("role", [role for role in RemotePartyRole if role not in (0x87, 0x89)])
+def test_keys_of_other_roles_sign_no_message(smki, samples, role):
+    identity = smki.issue(entity_id=USER_EUI, role=role)
+    verifier = Verifier(trust_in(smki, identity))
+    for kind in (MessageClass.SERVICE_REQUEST, MessageClass.DCC_ALERT):
+        error = refused(verifier, signed_by(identity, samples[kind].document), "signer-role")
+        assert error.signer["role"] == f"{role:02X}"
+    # whoever pins that certificate has decided for himself
+    pinned = Verifier(PinnedCertificates([identity.certificate]))
+    assert pinned.verify(signed_by(identity, samples[kind].document)).role is role
+    refused(
+        Verifier(PinnedCertificates([identity.certificate]), policy=Policy()),
+        signed_by(identity, samples[kind].document),
+        "signer-role",
+    )
+
+
+def test_the_signer_of_a_request_is_its_originator(smki, samples):
+    other = smki.issue(entity_id="00-DB-12-34-A5-00-00-0A", role=RemotePartyRole.XML_SIGN)
+    trust = trust_in(smki, smki.user, other)
+    for kind in (MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND):
+        error = refused(Verifier(trust), signed_by(other, samples[kind].document), "signer-entity")
+        assert error.request_id.startswith(USER_EUI)
+        assert error.signer["entity_id"] == other.entity_id
+        Verifier(trust, policy=Policy(check_originator=False)).verify(signed_by(other, samples[kind].document))
+    lower = samples["service-request"].document.replace(USER_EUI.encode(), USER_EUI.lower().encode())
+    Verifier(trust).verify(signed_by(smki.user, lower))
+
+
+def test_a_comment_does_not_hide_the_originator(smki, samples):
+    """The text before the comment would be another party's."""
+    document = samples["service-request"].document.replace(b"A5-00-00-01:", b"A5-00-00-01<!---->:", 1)
+    verifier = Verifier(trust_in(smki, smki.user))
+    assert verifier.verify(signed_by(smki.user, document)).request_id.originator == USER_EUI
+    spoofed = samples["service-request"].document.replace(b"<sr:RequestID>", b"<sr:RequestID><!--x-->9", 1)
+    with pytest.raises(duisign.DocumentError) as caught:
+        verifier.verify(signed_by(smki.user, spoofed))
+    assert caught.value.code == "request-id"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [(b"<sr:RequestID>", b"<sr:RequestID>x"), (b"</sr:RequestID>", b"</sr:RequestID><sr:RequestID>x</sr:RequestID>")],
+)
+def test_requests_without_one_good_request_id(smki, samples, change):
+    document = samples["service-request"].document.replace(*change, 1)
+    with pytest.raises(duisign.DocumentError) as caught:
+        Verifier(trust_in(smki, smki.user)).verify(signed_by(smki.user, document))
+    assert caught.value.code == "request-id"
+    start, end = document.index(b"<sr:RequestID>"), document.rindex(b"</sr:RequestID>") + len(b"</sr:RequestID>")
+    refused(
+        Verifier(trust_in(smki, smki.user)), signed_by(smki.user, document[:start] + document[end:]), "signer-entity"
+    )
+
+
+def test_the_dcc_can_be_named(smki, samples):
+    trust = trust_in(smki, smki.dcc)
+    document = signed_by(smki.dcc, samples["dcc-alert"].document)
+    Verifier(trust, policy=Policy(dcc_entity_ids=[DCC_EUI.lower()])).verify(document)
+    refused(Verifier(trust, policy=Policy(dcc_entity_ids=["00-00-00-00-00-00-00-00"])), document, "signer-entity")
+
+
+def test_documents_that_are_no_messages(smki):
+    refused(Verifier(trust_in(smki, smki.user)), signed_by(smki.user, b"<a/>"), "message-class")
+
+
+def test_bare_keys_have_no_role(smki, samples):
+    bare = PinnedCertificates([smki.user.private_key.public_key()])
+    document = signed_by(smki.user, samples["service-request"].document)
+    Verifier(bare).verify(document)
+    refused(Verifier(bare, policy=Policy()), document, "signer-role")
+
+
+def test_decimal_role_137_is_an_option(smki, samples):
+    early = smki.issue(entity_id=DCC_EUI, role="137")
+    document = signed_by(early, samples["dcc-alert"].document)
+    refused(Verifier(trust_in(smki, early)), document, "signer-role")
+    Verifier(trust_in(smki, early), policy=Policy(accept_decimal_role_137=True)).verify(document)
+    eight_nine = smki.issue(entity_id=DCC_EUI, role="138")
+    refused(
+        Verifier(trust_in(smki, eight_nine), policy=Policy(accept_decimal_role_137=True)),
+        signed_by(eight_nine, samples["dcc-alert"].document),
+        "signer-role",
+    )
+
+
+def test_production_roles_can_be_added(smki, samples):
+    transform = smki.issue(entity_id=DCC_EUI, role=0x42)
+    document = signed_by(transform, samples["pre-command"].document)
+    refused(Verifier(trust_in(smki, transform)), document, "signer-role")
+    half = Policy(xml_signing_roles={0x87, 0x89, 0x42})
+    refused(Verifier(trust_in(smki, transform), policy=half), document, "signer-role-for-class")
+    full = dataclasses.replace(half, signing_roles={**SIGNING_ROLES, MessageClass.PRE_COMMAND: {0x89, 0x42}})
+    Verifier(trust_in(smki, transform), policy=full).verify(document)
+    # a role of signing_roles that is not for XML signing stays out
+    refused(
+        Verifier(trust_in(smki, transform), policy=Policy(signing_roles={MessageClass.PRE_COMMAND: {0x42}})),
+        document,
+        "signer-role",
+    )
+
+
+class TestUnsigned:
+    @pytest.mark.parametrize("kind", MessageClass)
+    def test_receive(self, smki, samples, kind):
+        trust = trust_in(smki, smki.user, smki.dcc)
+        document = samples[kind].document
+        for verifier in (Verifier(trust), Verifier(PinnedCertificates([smki.user.certificate]))):
+            with pytest.raises(duisign.UnsignedMessageError):
+                verifier.receive(document)
+        lenient = Verifier(trust, policy=Policy(accept_unsigned=MAY_BE_UNSIGNED))
+        with pytest.raises(duisign.UnsignedMessageError):
+            lenient.verify(document)
+        if kind in MAY_BE_UNSIGNED:
+            message = lenient.receive(document)
+            assert type(message) is duisign.UnsignedMessage
+            assert message.message_class is kind
+            assert message.octets == duisign.canonicalize(document)
+            assert not hasattr(message, "signed_bytes")
+        else:
+            with pytest.raises(duisign.UnsignedMessageError):
+                lenient.receive(document)
+
+    def test_receive_verifies_what_is_signed(self, smki, samples):
+        lenient = Verifier(trust_in(smki, smki.user, smki.dcc), policy=Policy(accept_unsigned=MAY_BE_UNSIGNED))
+        document = signed_by(smki.dcc, samples["device-response"].document)
+        assert type(lenient.receive(document)) is duisign.VerifiedMessage
+        with pytest.raises(duisign.DigestMismatchError):
+            lenient.receive(document.replace(b"sr:ResponseCode>I0", b"sr:ResponseCode>I1"))
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"accept_unsigned": {MessageClass.SERVICE_REQUEST}},
+            {"accept_unsigned": ["x"]},
+            {"signing_roles": {"x": [1]}},
+            {"signing_roles": 7},
+            {"xml_signing_roles": ["x"]},
+            {"dcc_entity_ids": [7]},
+        ],
+    )
+    def test_policies_that_make_no_sense(self, options):
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            Policy(**options)
+        assert caught.value.code == "policy"
+
+    def test_a_verifier_takes_policies_only(self):
+        with pytest.raises(duisign.ConfigurationError):
+            Verifier(PinnedCertificates([]), policy="default")
+
+
+class TestRefusals:
+    def test_what_a_refusal_tells(self, smki, samples):
+        document = signed_by(smki.user, samples["service-request"].document)
+        verifier = Verifier(trust_in(smki, smki.dcc))
+        with pytest.raises(duisign.UnknownSignerError) as caught:
+            verifier.verify(document)
+        told = caught.value.to_dict()
+        assert json.loads(json.dumps(told)) == told
+        assert told["code"] == "unknown-signer"
+        assert told["signer"] == {
+            "issuer": "CN=duisign test CA,OU=07",
+            "serial_number": str(smki.user.certificate.serial_number),
+            "role": None,
+            "entity_id": None,
+        }
+        assert told["request_id"].startswith(f"{USER_EUI}:")
+        with pytest.raises(duisign.DigestMismatchError) as caught:
+            Verifier(trust_in(smki, smki.user)).verify(document.replace(b"Fern", b"Farn"))
+        assert caught.value.to_dict()["signer"]["entity_id"] == USER_EUI
+
+    def test_what_it_cannot_tell(self, verifier, request_document):
+        with pytest.raises(duisign.UnsignedMessageError) as caught:
+            verifier.verify(request_document.replace(b"<sr:RequestID>", b"<sr:RequestID>secret payload "))
+        assert caught.value.to_dict() == {
+            "error": "UnsignedMessageError",
+            "code": "unsigned",
+            "check": "signature",
+            "sentence": str(caught.value),
+            "signer": None,
+            "request_id": None,
+        }
+        with pytest.raises(duisign.DocumentError) as caught:
+            verifier.verify(b"<a>")
+        assert caught.value.request_id is None
+
+    def test_names_that_are_no_names_are_not_told(self, smki, verifier):
+        with pytest.raises(duisign.SignatureFormatError) as caught:
+            verifier.verify(forge(smki.user, ("@ISSUER@", "secret payload")))
+        assert caught.value.signer is None
+
+    def test_an_integrators_mapping_is_one_dictionary(self, smki, samples):
+        responses = {"digest-mismatch": "E-mine"}
+        with pytest.raises(duisign.VerificationError) as caught:
+            Verifier(trust_in(smki, smki.user)).verify(
+                signed_by(smki.user, samples["service-request"].document).replace(b"Fern", b"Farn")
+            )
+        assert responses[caught.value.code] == "E-mine"
+
+
+class TestInnerMessages:
+    ALERT = (
+        '<?xml version="1.0" encoding="UTF-8"?><sr:Response xmlns:sr="http://www.dccinterface.co.uk/ServiceUserGateway"'
+        '{outer} schemaVersion="5.1">'
+        "<sr:Header><sr:ResponseCode>I0</sr:ResponseCode></sr:Header><sr:Body><sr:DCCAlertMessage><sr:DCCAlertCode>N55</sr:DCCAlertCode><sr:DCCAlert>"
+        "<sr:S1SPAlertDSP>{inner}</sr:S1SPAlertDSP></sr:DCCAlert></sr:DCCAlertMessage></sr:Body></sr:Response>"
+    )
+    S1SP_ALERT = (
+        '<sr:S1SPAlert xmlns:sr="http://www.dccinterface.co.uk/ServiceUserGateway"'
+        '{own} schemaVersion="5.1"><sr:S1SPAlertCode>S1VE</sr:S1SPAlertCode>'
+        "<sr:DateTime>2031-06-01T00:00:00Z</sr:DateTime></sr:S1SPAlert>"
+    )
+    RA = ' xmlns:ra="http://www.dccinterface.co.uk/ResponseAndAlert"'
+    DS = ' xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
+
+    def verifiers(self, smki):
+        return Verifier(PinnedCertificates([smki.dcc.certificate])), Verifier(
+            PinnedCertificates([smki.s1sp.certificate])
+        )
+
+    def test_the_sample_response(self, smki, samples):
+        outer, s1sp = self.verifiers(smki)
+        message = outer.verify(signed_by(smki.dcc, samples["smets1-response"].document))
+        inner = s1sp.verify_inner(message)
+        assert inner.certificate == smki.s1sp.certificate
+        assert inner.element.tag.endswith("}SMETS1SignedResponse")
+        with pytest.raises(duisign.UnknownSignerError):
+            outer.verify_inner(message)
+
+    @pytest.mark.parametrize("outer_declares", ["", RA, DS, RA + DS])
+    @pytest.mark.parametrize("own", ["", DS])
+    def test_declarations_of_the_outer_root_do_not_leak_in(self, smki, outer_declares, own):
+        outer, s1sp = self.verifiers(smki)
+        inner = signed_by(smki.s1sp, self.S1SP_ALERT.format(own=own).encode()).decode()
+        document = self.ALERT.format(outer=outer_declares, inner=inner).encode()
+        message = outer.verify(signed_by(smki.dcc, document))
+        assert message.message_class is MessageClass.DCC_ALERT
+        verified = s1sp.verify_inner(message)
+        assert verified.element.tag.endswith("}S1SPAlert")
+        assert b"ResponseAndAlert" not in verified.signed_bytes
+
+    def test_an_embedded_copy_without_its_own_declarations(self, smki):
+        """What an XML library makes of it when it moves the element below a root that declares the same."""
+        outer, s1sp = self.verifiers(smki)
+        inner = signed_by(smki.s1sp, self.S1SP_ALERT.format(own=self.RA).encode()).decode()
+        stripped = inner.replace(' xmlns:sr="http://www.dccinterface.co.uk/ServiceUserGateway"', "").replace(
+            self.RA, ""
+        )
+        message = outer.verify(signed_by(smki.dcc, self.ALERT.format(outer=self.RA, inner=stripped).encode()))
+        assert s1sp.verify_inner(message).certificate == smki.s1sp.certificate
+
+    def test_a_tampered_inner_message_is_refused(self, smki):
+        outer, s1sp = self.verifiers(smki)
+        inner = signed_by(smki.s1sp, self.S1SP_ALERT.format(own="").encode()).decode().replace("S1VE", "S1VF")
+        message = outer.verify(signed_by(smki.dcc, self.ALERT.format(outer="", inner=inner).encode()))
+        with pytest.raises(duisign.DigestMismatchError):
+            s1sp.verify_inner(message)
+
+    def test_messages_without_inner_message(self, smki, samples):
+        outer, s1sp = self.verifiers(smki)
+        with pytest.raises(duisign.UnsignedMessageError):
+            s1sp.verify_inner(outer.verify(signed_by(smki.dcc, samples["dcc-alert"].document)))
+        unsigned = self.S1SP_ALERT.format(own="")
+        with pytest.raises(duisign.UnsignedMessageError):
+            s1sp.verify_inner(outer.verify(signed_by(smki.dcc, self.ALERT.format(outer="", inner=unsigned).encode())))
+        with pytest.raises(duisign.DuisignError):
+            s1sp.verify_inner(b"<a/>")
+
+
+def test_what_the_policy_costs_is_within_a_tenth(smki, samples):
+    """Verifier(SmkiTrust), everything on and warm, against Verifier(PinnedCertificates), interleaved in one run."""
+    import statistics
+    import time
+
+    document = signed_by(smki.user, samples["service-request"].document)
+    verifiers = [Verifier(PinnedCertificates([smki.user.certificate])), Verifier(trust_in(smki, smki.user))]
+    times = [[], []]
+    for _ in range(60):
+        for verifier, measured in zip(verifiers, times, strict=True):
+            begin = time.perf_counter()
+            for _ in range(50):
+                verifier.verify(document)
+            measured.append((time.perf_counter() - begin) / 50)
+    pinned, smki_time = (statistics.median(measured) for measured in times)
+    print(f"pinned {pinned * 1e6:.1f} us, SMKI {smki_time * 1e6:.1f} us, ratio {smki_time / pinned:.3f}")
+    assert smki_time <= 1.10 * pinned
+
+
+def test_validity_is_asked_at_the_time_of_the_message(smki, samples):
+    late = smki.user.certificate.not_valid_after_utc + dt.timedelta(days=1)
+    trust = SmkiTrust(
+        [smki.root.certificate],
+        [smki.issuing_ca.certificate],
+        [smki.user.certificate],
+        [],
+        policies=[TEST_POLICY_OID],
+        check_revocation=False,
+        now=late,
+    )
+    with pytest.raises(duisign.CertificateError) as caught:
+        Verifier(trust).verify(signed_by(smki.user, samples["service-request"].document))
+    assert caught.value.code == "certificate-expired"
