@@ -9,7 +9,7 @@ import zipfile
 import pytest
 from lxml import etree
 
-from duisign.message_class import SERVICE_GATEWAY, UNKNOWN_REMOTE_PARTY_SERVICES
+from duisign.message_class import UNKNOWN_REMOTE_PARTY_SERVICES
 from duisign.service_reference import SERVICE_REFERENCES, USER_ROLES, ServiceReference, service_reference
 from interop import peers
 
@@ -57,6 +57,8 @@ NAMES_NOT_FOUND = [
     "11.4",
     "12.1",
 ]
+
+SERVICE_GATEWAY = "http://www.dccinterface.co.uk/ServiceUserGateway"
 
 
 def numbers(variant):

@@ -2,6 +2,7 @@
 
 from duisign.algorithms import CanonicalizationMethod, KeyInfo, Profile
 from duisign.canonicalization import canonicalize
+from duisign.certificate_source import Problem
 from duisign.errors import (
     AmbiguousSignerError,
     CanonicalizationError,
@@ -17,10 +18,14 @@ from duisign.errors import (
     SignatureFormatError,
     SignatureMismatchError,
     SignerRoleError,
+    SigningKeyError,
     UnknownSignerError,
     UnsignedMessageError,
     VerificationError,
 )
+from duisign.key_password import password_from_environment, password_from_file
+from duisign.key_ring import KeyRing
+from duisign.key_status import KeyRingEntry, KeyStatus
 from duisign.message import UnsignedMessage, VerifiedMessage
 from duisign.message_class import MessageClass, message_class
 from duisign.policy import Policy
@@ -45,9 +50,13 @@ __all__ = [
     "DocumentError",
     "DuisignError",
     "KeyInfo",
+    "KeyRing",
+    "KeyRingEntry",
+    "KeyStatus",
     "MessageClass",
     "PinnedCertificates",
     "Policy",
+    "Problem",
     "Profile",
     "RemotePartyRole",
     "RequestId",
@@ -58,6 +67,7 @@ __all__ = [
     "SignatureMismatchError",
     "Signer",
     "SignerRoleError",
+    "SigningKeyError",
     "SmkiTrust",
     "UnknownSignerError",
     "UnsignedMessage",
@@ -67,5 +77,7 @@ __all__ = [
     "Verifier",
     "canonicalize",
     "message_class",
+    "password_from_environment",
+    "password_from_file",
     "service_reference",
 ]

@@ -7,10 +7,12 @@ from libc.string cimport memcpy, strlen
 cdef enum:
     # Octets. Large enough that one update of the digest hides its call, small enough to stay in L2.
     DIGEST_BLOCK = 65536
+    # Octets on the C stack, enough for SignedInfo and for most messages, so that they need no allocation.
+    INLINE_OCTETS = 4096
 
 
 cdef struct Octets:
-    # owned; freed by octets_free
+    # inline_data, or owned and freed by octets_free
     unsigned char* data
     size_t length
     size_t capacity
@@ -20,6 +22,7 @@ cdef struct Octets:
     PyObject* sha256
     # out of memory, or the digest refused: sticky, the output is void
     bint failed
+    unsigned char inline_data[INLINE_OCTETS]
 
 
 cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1

@@ -10,11 +10,6 @@ from libc.string cimport memcpy
 
 from hashlib import sha256
 
-cdef enum:
-    # Octets. Holds the canonical SignedInfo of every profile, so that its digest is one call.
-    SMALLEST = 1024
-
-
 # Octets that need an escape, or end the string: text content, and attribute values.
 cdef unsigned char[256] TEXT_STOPS
 cdef unsigned char[256] ATTRIBUTE_STOPS
@@ -31,8 +26,10 @@ cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1:
     octets.failed = False
     octets.digesting = digesting
     octets.sha256 = NULL
-    if capacity < SMALLEST:
-        capacity = SMALLEST
+    if capacity <= INLINE_OCTETS:
+        octets.data = octets.inline_data
+        octets.capacity = INLINE_OCTETS
+        return 0
     if digesting and capacity > DIGEST_BLOCK:
         capacity = DIGEST_BLOCK
     octets.capacity = capacity
@@ -44,7 +41,8 @@ cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1:
 
 
 cdef void octets_free(Octets* octets) noexcept:
-    free(octets.data)
+    if octets.data != octets.inline_data:
+        free(octets.data)
     octets.data = NULL
     octets.length = octets.capacity = 0
     Py_XDECREF(octets.sha256)
@@ -84,7 +82,12 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
             return
         # A canonical form is rarely longer than its document, whose length was the hint: grow by a half.
         capacity += capacity // 2
-        data = <unsigned char*> realloc(octets.data, capacity)
+        if octets.data == octets.inline_data:
+            data = <unsigned char*> malloc(capacity)
+            if data != NULL:
+                memcpy(data, octets.inline_data, octets.length)
+        else:
+            data = <unsigned char*> realloc(octets.data, capacity)
         if data == NULL:
             octets.failed = True
             return

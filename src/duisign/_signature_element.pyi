@@ -21,7 +21,6 @@ def digest_for_signing(
 ) -> tuple[bytes, bool, int]: ...
 def read_signature(
     root: _Element,
-    *,
     profiles: frozenset[Profile],
     unmarked_c14n: bool,
     java_widths: bool,

@@ -400,7 +400,7 @@ cdef bytes read_signature_value(const xmlNode* node, bint java_widths):
 
 
 def read_signature(
-    _Element root not None, *, frozenset profiles not None, bint unmarked_c14n, bint java_widths, int max_depth,
+    _Element root not None, frozenset profiles not None, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
 ):
     """Find the Signature of a parsed document and check it against the wire profile.

@@ -18,8 +18,11 @@ __all__ = ["CertificateIndex", "embedded_certificates", "named_signer"]
 _CACHED_NAMES = 256
 """Issuer texts. A network has few issuers; the bound keeps a flood of invented ones from filling memory."""
 
-_CACHED_ANSWERS = 4096
-"""Pairs of issuer and serial text that named known certificates: the spellings in use, with the same bound."""
+_CACHED_ANSWERS = 1024
+"""Pairs of issuer and serial text that named known certificates: the spellings in use."""
+
+_CACHED_CHARACTERS = 128
+"""Characters of a text that is kept in a cache. White space can make a name of any length mean the same."""
 
 _SPACE = " \t\r\n"
 
@@ -75,7 +78,7 @@ class CertificateIndex:
                 found = [entry for digest in embedded for entry in self._by_digest.get(digest, ())]
             else:
                 found = [e for e in found if e.certificate is not None and e.certificate.fingerprint in embedded]
-        if found and key is not None and key[0] == "issuer-serial" and len(self._answers) < _CACHED_ANSWERS:
+        if found and key is not None and _is_worth_keeping(key) and len(self._answers) < _CACHED_ANSWERS:
             self._answers[key] = found
         return found or []
 
@@ -105,9 +108,13 @@ class CertificateIndex:
                     "A name in KeyInfo is not RFC 2253 text: have the sender write it so.",
                     check="key-info",
                 ) from None
-            if len(self._names) < _CACHED_NAMES:
+            if len(self._names) < _CACHED_NAMES and len(text) <= _CACHED_CHARACTERS:
                 self._names[text] = name
         return name
+
+
+def _is_worth_keeping(hint: tuple[Any, ...]) -> bool:
+    return hint[0] == "issuer-serial" and max(len(hint[1]), len(hint[2])) <= _CACHED_CHARACTERS
 
 
 def serial_number_of(text: str) -> int:

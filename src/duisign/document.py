@@ -68,6 +68,10 @@ class DocumentReader:
 
     def parse(self, document: bytes) -> _Element:
         """The root element of a document; raises DocumentError."""
+        return self.read(document)[0]
+
+    def read(self, document: bytes) -> tuple[_Element, bool]:
+        """The root element of a document, and whether it is in UTF-8; raises DocumentError."""
         # Not isinstance: the native modules read the object itself, and a subclass may show another content.
         if type(document) is not bytes:
             raise DocumentError(
@@ -83,16 +87,14 @@ class DocumentReader:
         if kind != UTF8:
             if kind == DOCTYPE:
                 raise doctype_error()
-            return self._parse_other(document)
-        return self._parse(document)
+            return self._parse_other(document), False
+        return self._parse(document), True
 
-    def decode(self, document: bytes) -> tuple[str, str] | None:
-        """Text and codec of a document that is not in UTF-8; None if it is, and its bytes are already UTF-8.
+    def decode(self, document: bytes) -> tuple[str, str]:
+        """Text and codec of a document that is not in UTF-8.
 
         The text encodes back to the very same bytes; raises DocumentError where that is impossible.
         """
-        if prolog(document, False) == UTF8:
-            return None
         codec = _codec(document)
         try:
             text = document.decode(codec)

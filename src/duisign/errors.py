@@ -28,6 +28,7 @@ __all__ = [
     "SignatureFormatError",
     "SignatureMismatchError",
     "SignerRoleError",
+    "SigningKeyError",
     "UnknownSignerError",
     "UnsignedMessageError",
     "VerificationError",
@@ -119,6 +120,12 @@ class SignatureExistsError(DuisignError):
     """The document to be signed already has a Signature, and the signer was not told to replace it."""
 
     check = "signature"
+
+
+class SigningKeyError(DuisignError):
+    """A KeyRing has no key that may sign this message: none of the sender's, none that is usable, or no clear one."""
+
+    check = "signer"
 
 
 class VerificationError(DuisignError):

@@ -94,7 +94,11 @@ class VerifiedMessage(_Message):
         profile: Profile,
         signatory: Signatory,
     ) -> None:
-        super().__init__(octets, reader, facts)
+        # Not by super(): a call for each message that is verified.
+        self._octets = octets
+        self._reader = reader
+        self._known_facts = facts
+        self._element = None
         self.profile = profile
         self._signatory = signatory
 

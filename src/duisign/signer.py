@@ -182,10 +182,15 @@ class Signer:
         `document`: one XML document in any encoding that libxml2 and Python read alike, which the result keeps.
         Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
         """
-        root = self._reader.parse(document)
-        decoded = self._reader.decode(document)
-        if decoded is not None:
-            return self._sign_decoded(*decoded)
+        return self.sign_parsed(document, *self._reader.read(document))
+
+    def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
+        """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
+
+        Any other tree gives a signature that does not hold.
+        """
+        if not is_utf8:
+            return self._sign_decoded(*self._reader.decode(document))
         if self._strip:
             stripped = _stripped(document)
             if stripped is not document:

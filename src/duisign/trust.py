@@ -27,18 +27,20 @@ Hints = list[tuple[Any, ...]]
 class Signatory:
     """A trusted key: that of a certificate, or a bare one."""
 
-    __slots__ = ("_bare", "certificate")
+    __slots__ = ("_public_key", "certificate")
 
     def __init__(
         self, certificate: OrganisationCertificate | None, bare: ec.EllipticCurvePublicKey | None = None
     ) -> None:
         self.certificate = certificate
-        self._bare = bare
+        self._public_key = bare
 
     @property
     def public_key(self) -> ec.EllipticCurvePublicKey | None:
         """The key; None if it is not on P-256."""
-        return self._bare if self.certificate is None else self.certificate.public_key
+        if self._public_key is None and self.certificate is not None:
+            self._public_key = self.certificate.public_key
+        return self._public_key
 
 
 class Trust(Protocol):

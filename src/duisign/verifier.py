@@ -140,11 +140,11 @@ class Verifier:
         try:
             signature = read_signature(
                 root,
-                profiles=self._profiles,
-                unmarked_c14n=self._unmarked_c14n,
-                java_widths=self._java_widths,
-                max_depth=self._reader.max_depth,
-                size=len(document),
+                self._profiles,
+                self._unmarked_c14n,
+                self._java_widths,
+                self._reader.max_depth,
+                len(document),
             )
             hints = signature.key_hints()
             signatories = self._trust.signatories(hints)
@@ -183,17 +183,17 @@ class Verifier:
 
 def _signer_of(signatories: Sequence[Signatory], signature: SignatureElement) -> Signatory:
     """The one whose key made the SignatureValue."""
-    digest = signature.signed_info_digest()
-    signers = [one for one in signatories if _made_by(one, signature.der_signature, digest)]
-    if len(signers) == 1:
-        return signers[0]
-    if signers:
+    digest, der_signature = signature.signed_info_digest(), signature.der_signature
+    signers = [one for one in signatories if _made_by(one, der_signature, digest)]
+    if len(signers) > 1:
         raise AmbiguousSignerError(
             "ambiguous-signer", "Several trusted certificates hold the key: have the sender name one by KeyInfo."
         )
-    raise SignatureMismatchError(
-        "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."
-    )
+    if not signers:
+        raise SignatureMismatchError(
+            "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."
+        )
+    return signers[0]
 
 
 def _describe(error: DuisignError, root: _Element, hints: Hints | None, signatories: Sequence[Signatory]) -> None:

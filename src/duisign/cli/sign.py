@@ -97,12 +97,13 @@ def sign(
 def _changes(document: bytes) -> tuple[int, bool]:
     """Octets of white space between tags outside the document's Signature, and whether it has a Signature."""
     reader = DocumentReader()
-    tags = [child.tag for child in reader.parse(document).iterchildren("*")]
+    root, is_utf8 = reader.read(document)
+    tags = [child.tag for child in root.iterchildren("*")]
     signature = f"{{{DSIG}}}Signature"
     index = tags.index(signature) if signature in tags else -1
-    decoded = reader.decode(document)
-    utf8 = document if decoded is None else decoded[0].encode()
+    text, codec = ("", "utf-8") if is_utf8 else reader.decode(document)
+    utf8 = document if is_utf8 else text.encode()
     # In place of the old Signature or the new one, so that the root has a child in any case.
     unsigned = splice(utf8, b"<s/>", index)
-    width = 1 if decoded is None else len(" ".encode(decoded[1]))
+    width = len(" ".encode(codec))
     return (len(unsigned) - len(strip(unsigned))) * width, index >= 0

@@ -1,0 +1,75 @@
+"""The judge of results: XMLDSig verified by lxml's canonicalization, hashlib and OpenSSL, without duisign.
+
+It knows the two profiles of DESIGN section 2 and trusts the caller for everything else. lxml's C14N of whole
+documents, and its Exclusive C14N of elements, are right; only those are used.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from hashlib import sha256
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
+from lxml import etree
+
+_DS = "{http://www.w3.org/2000/09/xmldsig#}"
+_ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
+_EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
+_INTEGER = 32
+"""Octets of r and of s."""
+
+
+class WrongResultError(Exception):
+    """What a competitor gave is not the right answer; the sentence says why."""
+
+
+def check_signed(signed: bytes, document: bytes, public_key: ec.EllipticCurvePublicKey) -> None:
+    """Raise WrongResultError unless `signed` is `document` with a valid Signature by `public_key` in it."""
+    root = _parsed(signed)
+    signatures = root.findall(f"{_DS}Signature")
+    if len(signatures) != 1 or signatures[0].tail:
+        raise WrongResultError("it has not exactly one Signature below its root")
+    signed_info = signatures[0].find(f"{_DS}SignedInfo")
+    value = signatures[0].findtext(f"{_DS}SignatureValue")
+    if signed_info is None or not value:
+        raise WrongResultError("its Signature is not complete")
+    exclusive = _is_exclusive(signed_info)
+    digest_value = signed_info.findtext(f"{_DS}Reference/{_DS}DigestValue")
+    octets = etree.tostring(signed_info, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    root.remove(signatures[0])
+    content = _canonical(root, exclusive)
+    if b64decode(digest_value or "") != sha256(content).digest():
+        raise WrongResultError("its DigestValue is not the digest of its content")
+    if content != _canonical(_parsed(document), exclusive):
+        raise WrongResultError("its content is not the document")
+    raw = b64decode(value)
+    if len(raw) != 2 * _INTEGER:
+        raise WrongResultError("its SignatureValue is not 64 octets")
+    r, s = int.from_bytes(raw[:_INTEGER], "big"), int.from_bytes(raw[_INTEGER:], "big")
+    check_ecdsa(utils.encode_dss_signature(r, s), sha256(octets).digest(), public_key)
+
+
+def check_ecdsa(der: bytes, digest: bytes, public_key: ec.EllipticCurvePublicKey) -> None:
+    """Raise WrongResultError unless `der` is a signature of a SHA-256 digest by `public_key`."""
+    try:
+        public_key.verify(der, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+    except InvalidSignature:
+        raise WrongResultError("its SignatureValue does not verify with the signer's key") from None
+
+
+def _is_exclusive(signed_info: etree._Element) -> bool:
+    transforms = signed_info.findall(f"{_DS}Reference/{_DS}Transforms/{_DS}Transform")
+    algorithms = [transform.get("Algorithm") for transform in transforms]
+    if algorithms not in ([_ENVELOPED], [_ENVELOPED, _EXCLUSIVE]):
+        raise WrongResultError("its Transforms are of neither profile")
+    return len(algorithms) > 1
+
+
+def _parsed(document: bytes) -> etree._Element:
+    return etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
+
+
+def _canonical(root: etree._Element, exclusive: bool) -> bytes:
+    return etree.tostring(root.getroottree(), method="c14n", exclusive=exclusive, with_comments=False)

@@ -1,0 +1,388 @@
+"""KeyRing: the private keys of many parties; the message decides which of them signs (DESIGN sections 3 and 4)."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NoReturn
+
+from lxml import etree
+
+from duisign._message_facts import message_facts
+from duisign.algorithms import KeyInfo, Profile
+from duisign.certificate_source import Problem
+from duisign.distinguished_name import rfc2253
+from duisign.document import DocumentReader
+from duisign.errors import (
+    CertificateError,
+    CertificateRevokedError,
+    ConfigurationError,
+    DocumentError,
+    RevocationUnknownError,
+    SigningKeyError,
+)
+from duisign.key_password import Password
+from duisign.key_source import read_keys
+from duisign.key_status import KeyRingEntry, KeyStatus
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.message_class import MessageClass, class_of
+from duisign.remote_party_role import RemotePartyRole
+from duisign.request_id import RequestId, sole_identifier
+from duisign.signer import Signer
+from duisign.smki_trust import SmkiTrust
+from duisign.trust import Clock, Signatory, clock_of
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+    from duisign.organisation_certificate import OrganisationCertificate
+
+__all__ = ["KeyRing"]
+
+_SIGNED_BY_USER = frozenset({MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND})
+"""Classes that the Business Originator signs; every other class of the table is the DCC's to sign."""
+
+_EUI64 = re.compile(r"[0-9A-F]{16}", re.ASCII)
+
+
+_BY_CODE = {"certificate-expired": KeyStatus.EXPIRED, "certificate-not-yet-valid": KeyStatus.NOT_YET_VALID}
+_HOPEFUL = (KeyStatus.SIGNS, KeyStatus.SUPERSEDED, KeyStatus.NOT_YET_VALID, KeyStatus.REVOCATION_UNKNOWN)
+
+
+class _Entry:
+    """A key of the ring. `fixed`: what keeps it from ever signing."""
+
+    __slots__ = ("certificate", "fixed", "signatory", "signer", "where")
+
+    def __init__(self, certificate: OrganisationCertificate, where: str) -> None:
+        self.certificate = certificate
+        self.where = where
+        self.signatory = Signatory(certificate)
+        self.fixed: KeyStatus | None = None
+        self.signer: Signer | None = None
+
+
+class _State:
+    """Everything that a reload replaces at once. `users`, `dcc`: entries by EUI-64, newest first."""
+
+    __slots__ = ("dcc", "entries", "problems", "users")
+
+    def __init__(
+        self,
+        entries: Iterable[_Entry],
+        problems: Iterable[Problem],
+        roles: frozenset[int],
+        dcc_roles: frozenset[int],
+    ) -> None:
+        self.entries = tuple(entries)
+        self.problems = tuple(problems)
+        newest = sorted(self.entries, key=lambda e: (*e.certificate.validity, e.certificate.fingerprint), reverse=True)
+        self.users = _by_entity(newest, roles)
+        self.dcc = _by_entity(newest, dcc_roles)
+
+    def parties(self) -> set[tuple[str, bool]]:
+        """Who has a key that signs at some time, as EUI-64 and whether the key is for the DCC's messages."""
+        kinds = ((self.users, False), (self.dcc, True))
+        return {(who, dcc) for kind, dcc in kinds for who, some in kind.items() if any(e.signer for e in some)}
+
+
+class KeyRing:
+    """Private keys with their certificates, of which each message gets the right one. Shared by threads.
+
+    `sources`: one or a list of: files and folders (`Path` or str), contents of files as bytes, tuples of private key
+    and certificate, objects of cryptography. Files hold PEM, DER, PKCS #12, or JSON as the DCC's test key store does.
+    Keys and certificates are matched by public key. What cannot be used is left out and listed in `problems`.
+    `password`: a function that receives the name of a file and returns its passphrase as bytes, or None; see
+    `password_from_environment` and `password_from_file`. `trust`: a `SmkiTrust` that is asked about path and
+    revocation at each signature; without one only validity periods count. `now`: a clock. `roles`, `dcc_roles`:
+    Remote Party Roles of Users' and of the DCC's XML signing keys. `dcc_entity_id`: the EUI-64 whose keys sign the
+    DCC's messages. The other options are those of `Signer`.
+
+    Who signs: a Request, the Business Originator of its RequestID with a key of `roles`. Any other message, the DCC
+    with a key of `dcc_roles`: if `dcc_entity_id` is given, that party, and a ResponseID of another DCC party of the
+    ring is refused; else the party of the ring that ResponseID names as originator; else (the originator is a Device)
+    the only one there is, and several are refused. Of one party's keys the one signs that is usable now and whose
+    validity began last, then ends last.
+
+    A key under two EUI-64s signs for neither ("a separate key per User Id"); both are in `problems`.
+
+    Raises ConfigurationError, also when no key can sign now or later. Cannot be pickled.
+    """
+
+    __slots__ = (
+        "_dcc_entity_id",
+        "_lock",
+        "_make",
+        "_now",
+        "_password",
+        "_reader",
+        "_roles",
+        "_sources",
+        "_state",
+        "_trust",
+    )
+
+    def __init__(
+        self,
+        sources: Iterable[object] | str | Path,
+        *,
+        password: Password | None = None,
+        trust: SmkiTrust | None = None,
+        now: Clock | None = None,
+        profile: Profile = Profile.DUIS,
+        key_info: KeyInfo = KeyInfo.ISSUER_SERIAL,
+        deterministic: bool = False,
+        whitespace: Literal["preserve", "strip"] = "preserve",
+        existing_signature: Literal["refuse", "replace"] = "refuse",
+        roles: Iterable[int] = (RemotePartyRole.XML_SIGN,),
+        dcc_roles: Iterable[int] = (RemotePartyRole.DSP_XML_SIGN,),
+        dcc_entity_id: str | None = None,
+        max_octets: int = MAX_DOCUMENT_OCTETS,
+        max_depth: int = MAX_DEPTH,
+    ) -> None:
+        if password is not None and not callable(password):
+            raise ConfigurationError(
+                "password", "password must be a function that returns the passphrase of a file, never the passphrase."
+            )
+        if trust is not None and not isinstance(trust, SmkiTrust):
+            raise ConfigurationError("trust", "The trust of a KeyRing is a SmkiTrust, or None for validity alone.")
+        if not isinstance(key_info, KeyInfo):
+            raise ConfigurationError("key-info", "key_info of a KeyRing must be a duisign.KeyInfo: it has many keys.")
+        self._password = password
+        self._trust = trust
+        self._now = clock_of(now)
+        self._roles = _checked_roles(roles), _checked_roles(dcc_roles)
+        self._dcc_entity_id = None if dcc_entity_id is None else _checked_entity_id(dcc_entity_id)
+        self._reader = DocumentReader(max_octets, max_depth)
+        self._make = partial(
+            Signer,
+            profile=profile,
+            key_info=key_info,
+            deterministic=deterministic,
+            whitespace=whitespace,
+            existing_signature=existing_signature,
+            max_octets=max_octets,
+            max_depth=max_depth,
+        )
+        # Read more than once when the ring is reloaded.
+        if isinstance(sources, (bytes, str)) or not isinstance(sources, Iterable):
+            sources = [sources]
+        self._sources = tuple(sources)
+        self._lock = threading.Lock()
+        self._state = self._build({})
+
+    def __repr__(self) -> str:
+        return f"<KeyRing of {len(self._state.entries)} keys>"
+
+    def __reduce__(self) -> NoReturn:
+        raise ConfigurationError("key-ring-pickle", "A KeyRing holds private keys: build one in each process instead.")
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What was left out of the ring, or does not sign though it should, and why."""
+        return self._state.problems
+
+    @property
+    def entries(self) -> tuple[KeyRingEntry, ...]:
+        """Every key with its status at this moment, in the order of the sources."""
+        state, now = self._state, self._now()
+        first: set[_Entry] = set()
+        for one in (*state.users.values(), *state.dcc.values()):
+            first.update([entry for entry in one if self._status(entry, now) is KeyStatus.SIGNS][:1])
+        found = []
+        for entry in state.entries:
+            status, certificate = self._status(entry, now), entry.certificate
+            if status is KeyStatus.SIGNS and entry not in first:
+                status = KeyStatus.SUPERSEDED
+            found.append(
+                KeyRingEntry(
+                    certificate.entity_id,
+                    certificate.role,
+                    rfc2253(certificate.certificate.issuer),
+                    certificate.serial_number,
+                    certificate.valid_from,
+                    certificate.valid_to,
+                    status,
+                    entry.where,
+                )
+            )
+        return tuple(found)
+
+    def sign(self, document: bytes) -> bytes:
+        """`Signer.sign` with the key of the party that the document names.
+
+        Raises SigningKeyError, DocumentError, and what `Signer.sign` raises.
+        """
+        root, is_utf8 = self._reader.read(document)
+        signer = self._choose(root)
+        return signer.sign_parsed(document, root, is_utf8)
+
+    def sign_element(self, root: _Element) -> _Element:
+        """`Signer.sign_element` with the key of the party that the message names; raises what `sign` raises."""
+        return self.signer_for(root).sign_element(root)
+
+    def signer_for(self, source: bytes | _Element) -> Signer:
+        """The Signer for a document, or for an element as the root of one; raises SigningKeyError, DocumentError."""
+        return self._choose(source if isinstance(source, etree._Element) else self._reader.parse(source))
+
+    def signers(self, entity_id: str) -> tuple[Signer, ...]:
+        """The Signers of an EUI-64 that may sign now, the newest of each kind first; empty if there are none."""
+        entity_id, state, now = _checked_entity_id(entity_id), self._state, self._now()
+        entries = dict.fromkeys((*state.users.get(entity_id, ()), *state.dcc.get(entity_id, ())))
+        return tuple(e.signer for e in entries if e.signer and self._status(e, now) is KeyStatus.SIGNS)
+
+    def reload(self) -> tuple[Problem, ...]:
+        """Read the sources again; returns the new `problems`.
+
+        All or nothing: ConfigurationError says what is broken, and the old state stays in force. Broken is also a
+        state in which a party that had a key has none, while there is a problem that was not there before.
+        """
+        with self._lock:
+            old = self._state
+            signers = {e.certificate.fingerprint: e.signer for e in old.entries if e.signer is not None}
+            state = self._build(signers)
+            new = [one for one in state.problems if one not in old.problems]
+            if new and not old.parties() <= state.parties():
+                raise ConfigurationError(
+                    "key-ring", f"A party would lose its last key for a problem: {new[0].where}: {new[0].sentence}"
+                )
+            self._state = state
+        return state.problems
+
+    def _build(self, signers: dict[bytes, Signer]) -> _State:
+        """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
+        pairs, problems = read_keys(self._sources, self._password)
+        owners: dict[bytes, set[str | None]] = {}
+        for pair in pairs:
+            owners.setdefault(pair.point, set()).add(pair.certificate.entity_id)
+        entries = []
+        for pair in pairs:
+            entry = _Entry(pair.certificate, pair.where)
+            entry.fixed = self._fixed(pair.certificate, len(owners[pair.point] - {None}) > 1)
+            if entry.fixed is None:
+                known = signers.get(pair.certificate.fingerprint)
+                entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
+            elif entry.fixed is KeyStatus.SHARED_KEY:
+                problems.append(
+                    Problem(
+                        pair.where, "This key is that of another EUI-64 too, and signs for neither: make a new one."
+                    )
+                )
+            entries.append(entry)
+        state = _State(entries, problems, *self._roles)
+        if self._dcc_entity_id is not None and self._dcc_entity_id not in state.dcc:
+            raise ConfigurationError("key-ring", "The ring holds no DCC key of the party that dcc_entity_id names.")
+        now = self._now()
+        if not any(self._status(entry, now) in _HOPEFUL for entry in entries):
+            reasons = {self._status(entry, now).value for entry in entries}
+            reasons |= {f"{one.where}: {one.sentence}" for one in problems[:1]}
+            raise ConfigurationError(
+                "key-ring",
+                f"The ring has no key that can sign now or later ({'; '.join(sorted(reasons)) or 'no keys'}).",
+            )
+        return state
+
+    def _fixed(self, certificate: OrganisationCertificate, shared: bool) -> KeyStatus | None:
+        """What keeps a key from signing at any time."""
+        if shared:
+            return KeyStatus.SHARED_KEY
+        if not certificate.signs:
+            return KeyStatus.NO_SIGNATURE_USAGE
+        if certificate.role not in self._roles[0] | self._roles[1]:
+            return KeyStatus.WRONG_ROLE
+        return KeyStatus.NO_ENTITY_ID if certificate.entity_id is None else None
+
+    def _status(self, entry: _Entry, now: float) -> KeyStatus:
+        """The status of a key by itself: SIGNS also where a newer one goes first."""
+        if entry.fixed is not None:
+            return entry.fixed
+        begin, end = entry.certificate.validity
+        if not begin <= now <= end:
+            return KeyStatus.NOT_YET_VALID if now < begin else KeyStatus.EXPIRED
+        if self._trust is not None:
+            try:
+                self._trust.check(entry.signatory)
+            except CertificateRevokedError:
+                return KeyStatus.REVOKED
+            except RevocationUnknownError:
+                return KeyStatus.REVOCATION_UNKNOWN
+            except CertificateError as error:
+                # The trust store may have a clock of its own.
+                return _BY_CODE.get(error.code, KeyStatus.UNTRUSTED)
+        return KeyStatus.SIGNS
+
+    def _choose(self, root: _Element) -> Signer:
+        state = self._state
+        kind, identifier = _sender(root)
+        if kind in _SIGNED_BY_USER:
+            entries = state.users.get(identifier.originator, ()) if identifier else ()
+        else:
+            entries = state.dcc.get(self._dcc_party(state, identifier), ())
+        now = self._now()
+        for entry in entries:
+            if entry.signer is not None and self._status(entry, now) is KeyStatus.SIGNS:
+                return entry.signer
+        if entries:
+            reasons = ", ".join(sorted({self._status(entry, now).value for entry in entries}))
+            error = SigningKeyError(
+                "signing-key-unusable", f"No XML signing key of the message's sender may sign now: {reasons}. Renew it."
+            )
+        else:
+            error = SigningKeyError(
+                "signing-key-unknown",
+                "The ring has no XML signing key of the message's sender: load it, or do not sign.",
+            )
+        error.request_id = str(identifier) if kind in _SIGNED_BY_USER else None
+        raise error
+
+    def _dcc_party(self, state: _State, response_id: RequestId | None) -> str:
+        """The EUI-64 of the DCC party that signs; the rule is in the docstring of the class."""
+        named = None if response_id is None else response_id.originator
+        chosen = self._dcc_entity_id
+        if named in state.dcc and chosen in (None, named):
+            return named
+        if named in state.dcc or (chosen is None and len(state.dcc) > 1):
+            raise SigningKeyError(
+                "signing-key-ambiguous", "It is not clear which DCC party of the ring signs: set dcc_entity_id to it."
+            )
+        return chosen or next(iter(state.dcc), "")
+
+
+def _by_entity(entries: Iterable[_Entry], roles: frozenset[int]) -> dict[str, tuple[_Entry, ...]]:
+    found: dict[str, tuple[_Entry, ...]] = {}
+    for entry in entries:
+        entity_id = entry.certificate.entity_id
+        if entity_id is not None and entry.certificate.role in roles:
+            found[entity_id] = (*found.get(entity_id, ()), entry)
+    return found
+
+
+def _sender(root: _Element) -> tuple[MessageClass, RequestId | None]:
+    """The class of a message, and the identifier whose originator sends it: RequestID, or a Response's ResponseID."""
+    facts = message_facts(root)
+    kind = class_of(facts)
+    if kind is None:
+        raise DocumentError(
+            "message-class", "The document is no message of DUIS, so no key of the ring is its sender's."
+        )
+    if kind not in _SIGNED_BY_USER:
+        return kind, sole_identifier(facts.response_ids)
+    # A Request without RequestID is as malformed as one with an empty one.
+    return kind, sole_identifier(facts.request_ids or [""])
+
+
+def _checked_roles(roles: Iterable[int]) -> frozenset[int]:
+    found = frozenset(roles) if isinstance(roles, Iterable) and not isinstance(roles, (str, bytes)) else frozenset()
+    if not found or not all(isinstance(one, int) and 0 <= one <= 0xFF for one in found):
+        raise ConfigurationError("roles", "Roles are a list of Remote Party Roles, each a number from 0 to 255.")
+    return found
+
+
+def _checked_entity_id(entity_id: str) -> str:
+    digits = entity_id.upper().replace("-", "") if isinstance(entity_id, str) else ""
+    if not _EUI64.fullmatch(digits):
+        raise ConfigurationError("entity-id", "An EUI-64 is a str of eight pairs of hexadecimal digits.")
+    return bytes.fromhex(digits).hex("-").upper()

@@ -1,0 +1,113 @@
+"""Growth by Signer: sign and sign_element with good and bad input, and its constructor."""
+
+from __future__ import annotations
+
+import sys
+
+from growth import CALLS, PATH_CALLS, Workload, fresh, main
+from lxml import etree
+
+from duisign import KeyInfo, Profile, Signer
+from duisign.testing import Smki, make_samples
+
+DSIG = "http://www.w3.org/2000/09/xmldsig#"
+SMKI = Smki.create()
+KEY, CERTIFICATE = SMKI.user.private_key, SMKI.user.certificate
+DOCUMENT = make_samples(SMKI)["service-request"].document
+SIGNER = Signer(KEY, CERTIFICATE)
+SIGNED = SIGNER.sign(DOCUMENT)
+REPLACING = Signer(KEY, CERTIFICATE, existing_signature="replace", profile=Profile.SIGNXML)
+STRIPPING = Signer(KEY, CERTIFICATE, whitespace="strip", deterministic=True)
+SPACED = DOCUMENT.replace(b"><", b">\n  <")
+TEXT = DOCUMENT.decode().replace('encoding="UTF-8"', 'encoding="{}"')
+UTF_16 = TEXT.format("UTF-16").encode("utf-16")
+LATIN_1 = TEXT.format("ISO-8859-1").replace("Fern", "F\u00e8rn").encode("latin-1")
+DOCTYPE = DOCUMENT.replace(b"<sr:Request", b"<!DOCTYPE sr:Request><sr:Request", 1)
+DEEP = b"<a>" * 300 + b"</a>" * 300
+MISPLACED = f'<a><b><ds:Signature xmlns:ds="{DSIG}"/></b></a>'.encode()
+ROOT = etree.fromstring(DOCUMENT)
+OTHER = SMKI.issue(entity_id=str(SMKI.user.entity_id), role=0x87)
+AGREEMENT = SMKI.issue(entity_id=str(SMKI.user.entity_id), role=0x87, key_usage="key_agreement", private_key=KEY)
+
+
+def signing(name, document, code=None, signer=SIGNER, calls=PATH_CALLS):
+    """A workload of sign."""
+    return Workload(f"sign {name}", lambda: signer.sign(fresh(document)), code, calls)
+
+
+def elements(name, make, code=None, signer=SIGNER, calls=PATH_CALLS):
+    """A workload of sign_element on an element made anew each time."""
+    return Workload(f"sign_element {name}", lambda: signer.sign_element(make()), code, calls)
+
+
+def constructing(name, code=None, key=KEY, certificate=CERTIFICATE, **options):
+    """A workload of the constructor: 5,000 calls, since each reads a certificate and may take 0.2 ms."""
+    return Workload(f"Signer {name}", lambda: Signer(key, certificate, **options), code, PATH_CALLS)
+
+
+def with_doctype():
+    """An element whose document has a DOCTYPE."""
+    return etree.fromstring(DOCTYPE, etree.XMLParser(load_dtd=False, resolve_entities=False))
+
+
+def with_entity():
+    """An element that holds an entity reference."""
+    root = etree.fromstring(DOCUMENT)
+    root.append(etree.Entity("unknown"))
+    return root
+
+
+def nested():
+    """An element inside a document."""
+    return etree.fromstring(DOCUMENT)[1]
+
+
+def key_info_element():
+    """A KeyInfo of the caller's."""
+    return etree.fromstring(f'<ds:KeyInfo xmlns:ds="{DSIG}"><ds:KeyName>a</ds:KeyName></ds:KeyInfo>')
+
+
+WORKLOADS = [
+    signing("good", DOCUMENT, calls=CALLS),
+    signing("replace, signxml profile", SIGNED, signer=REPLACING),
+    signing("strip, deterministic", SPACED, signer=STRIPPING),
+    signing("UTF-16", UTF_16),
+    signing("UTF-16, strip", UTF_16, signer=STRIPPING),
+    signing("Latin-1", LATIN_1),
+    signing("root without content", b"<a/>"),
+    signing("malformed", DOCUMENT[:-5], "malformed-xml", calls=CALLS),
+    signing("already signed", SIGNED, "signature-exists", calls=CALLS),
+    signing("DOCTYPE", DOCTYPE, "doctype", calls=CALLS),
+    signing("DOCTYPE in UTF-16", DOCTYPE.decode().encode("utf-16"), "doctype"),
+    Workload("sign wrong type", lambda: SIGNER.sign(bytearray(DOCUMENT)), "wrong-type"),
+    signing("too large", DOCUMENT, "document-too-large", Signer(KEY, CERTIFICATE, max_octets=100)),
+    signing("too large when signed", DOCUMENT, "document-too-large", Signer(KEY, CERTIFICATE, max_octets=1000)),
+    signing("too deep", DEEP, "too-deep"),
+    signing("unknown encoding", TEXT.format("UTF-7").encode(), "unsupported-encoding"),
+    signing("not in its encoding", TEXT.format("UTF-16").encode("utf-16")[:-1], "unsupported-encoding"),
+    signing("XML 1.1", DOCUMENT.replace(b'"1.0"', b'"1.1"'), "xml-version"),
+    signing("relative namespace", DOCUMENT.replace(b"<sr:Body>", b'<sr:Body xmlns:r="r">'), "relative-namespace"),
+    signing("misplaced Signature", MISPLACED, "signature-misplaced"),
+    elements("good", lambda: etree.fromstring(DOCUMENT), calls=CALLS),
+    elements("nested", nested),
+    elements("already signed", lambda: etree.fromstring(SIGNED), "signature-exists"),
+    elements("comment", lambda: etree.Comment("c"), "wrong-type"),
+    elements("bytes", lambda: fresh(DOCUMENT), "wrong-type"),
+    elements("DOCTYPE", with_doctype, "doctype"),
+    elements("entity", with_entity, "malformed-xml"),
+    Workload("sign_element same", lambda: SIGNER.sign_element(ROOT), None, PATH_CALLS),
+    *(constructing(form.value, key_info=form) for form in KeyInfo),
+    constructing("KeyInfo element", key_info=key_info_element()),
+    constructing("PEM", key=SMKI.user.private_key_pem(), certificate=SMKI.user.certificate_pem()),
+    constructing("bad key", "key-malformed", key=b"-----BEGIN nothing"),
+    constructing("key of wrong type", "key-type", key="key"),
+    constructing("bad certificate", "certificate-malformed", certificate=b"\x30\x03\x02\x01\x01"),
+    constructing("other certificate", "key-certificate-mismatch", certificate=OTHER.certificate),
+    constructing("certificate for key agreement", "certificate-key-usage", certificate=AGREEMENT.certificate),
+    constructing("bad profile", "profile", profile="duis"),
+    constructing("bad key_info", "key-info", key_info=ROOT),
+    constructing("bad limit", "depth-limit", max_depth=0),
+]
+
+if __name__ == "__main__":
+    sys.exit(main(WORKLOADS))

@@ -1,0 +1,77 @@
+"""Memory: a firmware request of 15 MB fits its bar, and no call grows the process.
+
+The scripts that measure are in tests/memory; each measurement has a process of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from duisign.testing import Smki, firmware_request
+
+SCRIPTS = Path(__file__).parent / "memory"
+GROUPS = ("verifying", "signing", "trusting", "canonicalizing", "reading")
+"""Scripts of repeated calls, the longest first: two of them run at a time."""
+SECONDS = 300
+
+SIGN_PEAK = 3.0
+VERIFY_PEAK = 8.0
+"""Peak growth of the process by one call, in lengths of the document (issue 2; a verifier holds a tree)."""
+RESIDENT_OCTETS = 1_000_000
+"""Growth of resident memory by 100,000 calls (issue 2)."""
+MALLOC_OCTETS = 128 * 1024
+"""Growth of what malloc has in use. Its caches take up to 110 KB; one lost chunk per call, 5,000 calls, is 160 KB."""
+BLOCKS, CALLS_PER_BLOCK = 1_000, 100
+"""Growth of the blocks of Python's allocator: so many by free lists and the like, and one lost in so many calls."""
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak in /proc")
+
+
+def output_of(script, *arguments):
+    """What a script prints, which runs in a fresh process with warnings as errors."""
+    command = [sys.executable, "-W", "error", str(SCRIPTS / f"{script}.py"), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_firmware_request_fits_its_bar(tmp_path):
+    smki = Smki.create()
+    smki.write(tmp_path)
+    document, signed = tmp_path / "request.xml", tmp_path / "signed.xml"
+    document.write_bytes(firmware_request(smki))
+    assert document.stat().st_size > 14_800_000
+    (signing,) = output_of("firmware", "sign", tmp_path, document, signed)
+    (verifying,) = output_of("firmware", "verify", tmp_path, signed)
+    print(signing, verifying, sep="\n")
+    assert signing["ratio"] <= SIGN_PEAK
+    assert verifying["ratio"] <= VERIFY_PEAK
+
+
+@pytest.fixture(scope="module")
+def groups():
+    """A future of each group's figures."""
+    with ThreadPoolExecutor(max_workers=2) as executor:
+        yield {group: executor.submit(output_of, group) for group in GROUPS}
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_repeated_calls_do_not_grow_the_process(groups, group):
+    figures = groups[group].result()
+    assert len(figures) > 20
+    for figure in figures:
+        print(figure)
+    grown = [
+        figure
+        for figure in figures
+        if figure["resident"] >= RESIDENT_OCTETS
+        or figure["malloc"] >= MALLOC_OCTETS
+        or figure["blocks"] >= BLOCKS + figure["calls"] / CALLS_PER_BLOCK
+    ]
+    assert not grown, "\n".join(map(str, grown))
