@@ -18,6 +18,11 @@ OTHER_ENCODING = 1
 DOCTYPE = 2
 """`prolog`: a DOCTYPE stands before the root element."""
 
+cdef enum:
+    # Octets of a document from which a scan is long enough to be worth giving up the GIL for.
+    LONG_SCAN = 32768
+
+
 cdef enum Markup:
     MALFORMED = -1
     FINISH = 0
@@ -234,7 +239,10 @@ def splice(bytes document not None, bytes insertion not None, int drop_child):
     cdef bytes result
     cdef char* to
     cdef Py_ssize_t length
-    with nogil:
+    if len(document) >= LONG_SCAN:
+        with nogil:
+            status = find_splice(start, end, drop_child, &found)
+    else:
         status = find_splice(start, end, drop_child, &found)
     if status < 0:
         raise ValueError("not a well-formed document")

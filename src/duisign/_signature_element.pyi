@@ -21,7 +21,8 @@ def digest_for_signing(
 ) -> tuple[bytes, bool, int]: ...
 def read_signature(
     root: _Element,
-    profiles: frozenset[Profile],
+    accept_duis: bool,
+    accept_signxml: bool,
     unmarked_c14n: bool,
     java_widths: bool,
     max_depth: int,

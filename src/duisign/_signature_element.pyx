@@ -400,7 +400,7 @@ cdef bytes read_signature_value(const xmlNode* node, bint java_widths):
 
 
 def read_signature(
-    _Element root not None, frozenset profiles not None, bint unmarked_c14n, bint java_widths, int max_depth,
+    _Element root not None, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
 ):
     """Find the Signature of a parsed document and check it against the wire profile.
@@ -452,7 +452,7 @@ def read_signature(
     node = expected(reference.children, b"Transforms", "signature-content")
     no_attributes(node)
     found.profile = read_transforms(node)
-    if found.profile is None or found.profile not in profiles:
+    if not (found.profile is _DUIS and accept_duis or found.profile is _SIGNXML and accept_signxml):
         raise SignatureFormatError(
             "transforms", "The Transforms are not those of an accepted profile, in its order.", check="algorithms"
         )

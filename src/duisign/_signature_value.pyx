@@ -20,12 +20,15 @@ cdef enum:
     PADDING = 64
     SPACE = 65
     FOREIGN = 66
+    # Characters of a raw signature in base64.
+    BASE64_OF_RAW = 88
 
+cdef const char* ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 cdef unsigned char[256] SEXTETS
 memset(SEXTETS, FOREIGN, 256)
 cdef unsigned char _octet
 cdef int _sextet = 0
-for _octet in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/":
+for _octet in <bytes> ALPHABET:
     SEXTETS[_octet] = _sextet
     _sextet += 1
 for _octet in b" \t\r\n":
@@ -129,20 +132,10 @@ cdef bytes der_from_raw(const unsigned char* raw, Py_ssize_t width):
     return PyBytes_FromStringAndSize(<char*> der, 2 + length)
 
 
-def der_signature(bytes raw not None):
-    """DER of a raw signature of 64 octets, or None unless both integers are from 1 to n - 1."""
-    if len(raw) != 2 * INTEGER:
-        return None
-    return der_from_raw(raw, INTEGER)
-
-
-def raw_signature(bytes der not None):
-    """The 64 octets r‖s of a DER signature for P-256; ValueError if it is none."""
-    cdef const unsigned char* source = der
-    cdef Py_ssize_t length = len(der)
+cdef int read_der(const unsigned char* source, Py_ssize_t length, unsigned char* raw) except -1:
+    """Write the 64 octets r‖s of a DER signature for P-256; ValueError if it is none."""
     cdef Py_ssize_t at = 2
     cdef int integer, width
-    cdef unsigned char[2 * INTEGER] raw
     # P-256 needs no long form of lengths: at most 2 * 35 octets.
     if length < 8 or source[0] != 0x30 or source[1] != length - 2:
         raise ValueError("not a DER signature for P-256")
@@ -158,9 +151,43 @@ def raw_signature(bytes der not None):
         at += width
     if at != length:
         raise ValueError("not a DER signature for P-256")
-    return PyBytes_FromStringAndSize(<char*> raw, 2 * INTEGER)
+    return 0
 
 
-def base64_octets(bytes text not None):
-    """The octets that strict base64 with white space of XML encodes, or None."""
-    return decode_base64(text, len(text))
+cdef char* put_base64(char* out, const unsigned char* octets, Py_ssize_t length) noexcept:
+    """Write `length` octets in base64, padded, and give the place behind them."""
+    cdef Py_ssize_t index = 0
+    cdef unsigned int group
+    while index + 2 < length:
+        group = octets[index] << 16 | octets[index + 1] << 8 | octets[index + 2]
+        out[0] = ALPHABET[group >> 18]
+        out[1] = ALPHABET[group >> 12 & 63]
+        out[2] = ALPHABET[group >> 6 & 63]
+        out[3] = ALPHABET[group & 63]
+        out += 4
+        index += 3
+    if index < length:
+        group = octets[index] << 16 | (octets[index + 1] << 8 if index + 1 < length else 0)
+        out[0] = ALPHABET[group >> 18]
+        out[1] = ALPHABET[group >> 12 & 63]
+        out[2] = ALPHABET[group >> 6 & 63] if index + 1 < length else c"="
+        out[3] = c"="
+        out += 4
+    return out
+
+
+def signature_text(bytes before not None, bytes der not None, bytes behind not None):
+    """`before`, the raw form of a DER signature in base64 (88 characters), `behind`: in one piece.
+
+    Raises ValueError if `der` is no signature for P-256.
+    """
+    cdef unsigned char[2 * INTEGER] raw
+    cdef bytes text
+    cdef char* out
+    read_der(der, len(der), raw)
+    text = PyBytes_FromStringAndSize(NULL, len(before) + BASE64_OF_RAW + len(behind))
+    out = PyBytes_AS_STRING(text)
+    memcpy(out, PyBytes_AS_STRING(before), len(before))
+    out = put_base64(out + len(before), raw, 2 * INTEGER)
+    memcpy(out, PyBytes_AS_STRING(behind), len(behind))
+    return text

@@ -13,7 +13,7 @@ from lxml import etree
 
 from duisign._markup import splice, strip
 from duisign._signature_element import digest_for_signing
-from duisign._signature_value import raw_signature
+from duisign._signature_value import signature_text
 from duisign.algorithms import KeyInfo, Profile
 from duisign.document import DocumentReader
 from duisign.errors import ConfigurationError, DocumentError, doctype_error, element_error
@@ -196,7 +196,13 @@ class Signer:
             if stripped is not document:
                 document = stripped
                 root = self._reader.parse(document)
-        return self._spliced(document, *self._signature(root, len(document)))
+        signature, drop = self._signature(root, len(document))
+        try:
+            signed = splice(document, signature, drop)
+        except ValueError:
+            raise _not_as_parsed() from None
+        self._check_length(signed)
+        return signed
 
     def sign_element(self, root: _Element) -> _Element:
         """A signed copy of an lxml element as the root of a document of its own; `root` stays as it is.
@@ -221,29 +227,12 @@ class Signer:
         digest, binds_ds, drop = digest_for_signing(
             root, self._algorithm, self._replace, self._reader.max_depth, size, _EXISTS
         )
-        digest_text = b2a_base64(digest, newline=False)
+        rest = b2a_base64(digest, newline=False) + _BEHIND_DIGEST
         signed_info = self._signed_info.copy()
-        signed_info.update(digest_text + _BEHIND_DIGEST)
-        raw = raw_signature(self._key.sign(signed_info.digest(), self._ecdsa))
-        signature = b"".join(
-            (
-                self._start_bound if binds_ds else self._start,
-                digest_text,
-                _BEHIND_DIGEST,
-                b"<ds:SignatureValue>",
-                b2a_base64(raw, newline=False),
-                self._behind_signature,
-            )
-        )
-        return signature, drop
-
-    def _spliced(self, document: bytes, signature: bytes, drop: int) -> bytes:
-        try:
-            signed = splice(document, signature, drop)
-        except ValueError:
-            raise _not_as_parsed() from None
-        self._check_length(signed)
-        return signed
+        signed_info.update(rest)
+        der = self._key.sign(signed_info.digest(), self._ecdsa)
+        before = (self._start_bound if binds_ds else self._start) + rest + b"<ds:SignatureValue>"
+        return signature_text(before, der, self._behind_signature), drop
 
     def _check_length(self, signed: bytes) -> None:
         if len(signed) > self._reader.max_octets:

@@ -57,7 +57,16 @@ class Verifier:
     Source: XMLDSig Core 1.1 section 3.2, restricted to DUIS (DESIGN section 2).
     """
 
-    __slots__ = ("_canonical_reader", "_java_widths", "_policy", "_profiles", "_reader", "_trust", "_unmarked_c14n")
+    __slots__ = (
+        "_accept_duis",
+        "_accept_signxml",
+        "_canonical_reader",
+        "_java_widths",
+        "_policy",
+        "_reader",
+        "_trust",
+        "_unmarked_c14n",
+    )
 
     def __init__(
         self,
@@ -73,11 +82,14 @@ class Verifier:
         if not callable(getattr(trust, "signatories", None)) or not callable(getattr(trust, "check", None)):
             raise ConfigurationError("trust", "trust must be a trust store, such as duisign.PinnedCertificates.")
         try:
-            self._profiles = frozenset(profiles)
+            accepted = frozenset(profiles)
         except TypeError:
-            self._profiles = frozenset()
-        if not self._profiles or not all(isinstance(profile, Profile) for profile in self._profiles):
+            accepted = frozenset()
+        if not accepted or not all(isinstance(profile, Profile) for profile in accepted):
             raise ConfigurationError("profile", "profiles must be a collection of one or more duisign.Profile.")
+        # Not the set: looking an Enum up costs a call of its Python hash for each message.
+        self._accept_duis = Profile.DUIS in accepted
+        self._accept_signxml = Profile.SIGNXML in accepted
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError("policy", "policy must be a duisign.Policy.")
         self._trust = trust
@@ -134,13 +146,14 @@ class Verifier:
         return self._verify(last, None)
 
     def _verify(self, document: bytes, policy: Policy | None) -> VerifiedMessage:
-        root = self._reader.parse(document)
+        root, _ = self._reader.read(document)
         hints: Hints | None = None
         signatories: Sequence[Signatory] = ()
         try:
             signature = read_signature(
                 root,
-                self._profiles,
+                self._accept_duis,
+                self._accept_signxml,
                 self._unmarked_c14n,
                 self._java_widths,
                 self._reader.max_depth,
@@ -148,7 +161,10 @@ class Verifier:
             )
             hints = signature.key_hints()
             signatories = self._trust.signatories(hints)
-            signatories = self._usable(signatories)
+            if len(signatories) == 1:
+                self._trust.check(signatories[0])
+            else:
+                signatories = self._usable(signatories)
             octets = signature.signed_octets()
             if sha256(octets).digest() != signature.digest_value:
                 raise DigestMismatchError(
@@ -166,9 +182,6 @@ class Verifier:
 
     def _usable(self, signatories: Sequence[Signatory]) -> Sequence[Signatory]:
         """Those that may be used now; raises the reason when there is none."""
-        if len(signatories) == 1:
-            self._trust.check(signatories[0])
-            return signatories
         usable, reason = [], None
         for signatory in signatories:
             try:
@@ -184,16 +197,25 @@ class Verifier:
 def _signer_of(signatories: Sequence[Signatory], signature: SignatureElement) -> Signatory:
     """The one whose key made the SignatureValue."""
     digest, der_signature = signature.signed_info_digest(), signature.der_signature
-    signers = [one for one in signatories if _made_by(one, der_signature, digest)]
-    if len(signers) > 1:
-        raise AmbiguousSignerError(
-            "ambiguous-signer", "Several trusted certificates hold the key: have the sender name one by KeyInfo."
-        )
-    if not signers:
+    signer = None
+    for one in signatories:
+        key = one.public_key
+        if key is None:
+            continue
+        try:
+            key.verify(der_signature, digest, _ECDSA)
+        except InvalidSignature:
+            continue
+        if signer is not None:
+            raise AmbiguousSignerError(
+                "ambiguous-signer", "Several trusted certificates hold the key: have the sender name one by KeyInfo."
+            )
+        signer = one
+    if signer is None:
         raise SignatureMismatchError(
             "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."
         )
-    return signers[0]
+    return signer
 
 
 def _describe(error: DuisignError, root: _Element, hints: Hints | None, signatories: Sequence[Signatory]) -> None:
@@ -207,14 +229,3 @@ def _describe(error: DuisignError, root: _Element, hints: Hints | None, signator
         error.signer = signatories[0].certificate.facts()
     else:
         error.signer = named_signer(hints)
-
-
-def _made_by(signatory: Signatory, der_signature: bytes, digest: bytes) -> bool:
-    key = signatory.public_key
-    if key is None:
-        return False
-    try:
-        key.verify(der_signature, digest, _ECDSA)
-    except InvalidSignature:
-        return False
-    return True
