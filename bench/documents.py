@@ -1,7 +1,7 @@
 """Documents to measure with: Service Requests of exact lengths, for a throw-away SMKI.
 
 Shape: the header of a genuine-shaped request (three declarations on the root, of which the content uses one),
-and a Body of thresholds. The one of 1,024 octets has 18 elements and 5 attributes; the requests between 950
+and a Body of thresholds. The one of 1,024 octets has 17 elements and 5 attributes; the requests between 950
 and 1,100 octets that Smart DCC publishes as templates have 15 to 19 and 1 to 5. Compact UTF-8, not signed.
 """
 

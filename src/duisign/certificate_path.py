@@ -199,6 +199,10 @@ class PathValidator:
             raise _bad_path("a certificate on the path is not signed by ECDSA with SHA-256")
         if chain[0].is_authority:
             raise _bad_path("the signer's certificate is that of a CA")
+        for one in chain[1:]:
+            # RFC 5280 section 4.2.1.9; OpenSSL 3 with X509_STRICT minds this too, OpenSSL 4 no longer does.
+            if not (one.is_authority and one.constraints_critical and one.signs_certificates):
+                raise _bad_path("a CA on the path lacks critical basicConstraints, or keyCertSign")
         for position, one in enumerate(chain[:-1]):
             asserted = one.policies if position == 0 or _ANY_POLICY not in one.policies else self._policies
             if not asserted & self._policies:

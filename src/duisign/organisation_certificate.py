@@ -86,6 +86,7 @@ class OrganisationCertificate:
         "_on_curve",
         "_public_key",
         "_signs",
+        "constraints_critical",
         "entity_id",
         "fingerprint",
         "is_authority",
@@ -95,6 +96,7 @@ class OrganisationCertificate:
         "policies",
         "role",
         "serial_number",
+        "signs_certificates",
         "signs_crls",
         "subject",
     )
@@ -106,7 +108,8 @@ class OrganisationCertificate:
         self._public_key: ec.EllipticCurvePublicKey | None = None
         self.key_identifier: bytes | None = None
         self.policies: frozenset[str] = frozenset()
-        self._signs = self.signs_crls = self.is_authority = False
+        self._signs = self.signs_crls = self.signs_certificates = False
+        self.is_authority = self.constraints_critical = False
         try:
             self._read(x509.load_der_x509_certificate(self._der))
         except Exception as error:
@@ -134,8 +137,10 @@ class OrganisationCertificate:
                 self.key_identifier = value.digest
             elif isinstance(value, x509.KeyUsage):
                 self._signs, self.signs_crls = value.digital_signature, value.crl_sign
+                self.signs_certificates = value.key_cert_sign
             elif isinstance(value, x509.BasicConstraints):
                 self.is_authority = value.ca
+                self.constraints_critical = extension.critical
             elif isinstance(value, x509.CertificatePolicies):
                 self.policies = frozenset(one.policy_identifier.dotted_string for one in value)
         key = certificate.public_key()

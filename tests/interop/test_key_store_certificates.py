@@ -1,0 +1,72 @@
+"""The DCC's published test certificates: all load or are reported, and identity never comes from the key alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import pytest
+from cryptography import x509
+
+import duisign
+from duisign import PinnedCertificates, SmkiTrust
+from duisign.certificate_source import certificates_of
+from duisign.organisation_certificate import OrganisationCertificate
+
+NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
+"""All of the store was valid then; some of it has expired since."""
+
+
+@pytest.fixture(scope="module")
+def published(dcc_keystore):
+    return [entry.certificate.encode() for entry in dcc_keystore]
+
+
+def test_31_load_and_2_are_reported(published):
+    assert len(published) == 33
+    found, problems = certificates_of(published)
+    readable = []
+    for certificate in found:
+        try:
+            readable.append(OrganisationCertificate(certificate))
+        except duisign.ConfigurationError:
+            problems.append(certificate)
+    assert (len(readable), len(problems)) == (31, 2)
+
+
+def test_one_bad_certificate_does_not_sink_a_store(published, smki):
+    trust = SmkiTrust(
+        [smki.root.certificate], [], published, policies=["1.2.826.0.1.8641679.1.2.1.4"], check_revocation=False
+    )
+    assert len(trust.problems) == 2
+
+
+def test_self_signed_ones_work_pinned_and_have_no_path(published, smki):
+    found, _ = certificates_of(published)
+    own = []
+    for certificate in found:
+        try:
+            facts = OrganisationCertificate(certificate)
+            key = facts.public_key
+        except duisign.ConfigurationError:
+            continue
+        try:
+            key.verify(
+                certificate.signature, certificate.tbs_certificate_bytes, certificate.signature_algorithm_parameters
+            )
+        except Exception:  # noqa: BLE001 - signed by another key, as it should be
+            continue
+        own.append(certificate)
+    assert own, "the store has certificates that are signed by their own key"
+    trust = SmkiTrust(
+        [smki.root.certificate],
+        [smki.issuing_ca.certificate],
+        found,
+        policies=["1.2.826.0.1.8641679.1.2.1.4"],
+        check_revocation=False,
+        now=NOW,
+    )
+    assert len(PinnedCertificates(own, now=NOW)) == len(own)
+    for certificate in own:
+        assert isinstance(certificate, x509.Certificate)
+        with pytest.raises(duisign.CertificateError):
+            trust.validate(certificate)

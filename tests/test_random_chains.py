@@ -1,0 +1,165 @@
+"""Random chains and CRLs, valid and broken: OpenSSL's command never refuses what SmkiTrust accepts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import subprocess
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import duisign
+from duisign import SmkiTrust
+from duisign.testing import TEST_POLICY_OID
+
+NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
+DAY = dt.timedelta(days=1)
+KEYS = [ec.generate_private_key(ec.SECP256R1()) for _ in range(4)] + [ec.generate_private_key(ec.SECP384R1())]
+USUALLY = [True] * 30 + [False]
+VERDICTS: dict[str, int] = {}
+
+
+def name(unit, common):
+    return x509.Name(
+        [x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, unit), x509.NameAttribute(NameOID.COMMON_NAME, common)]
+    )
+
+
+def usually(draw, right, *wrong):
+    """Mostly what is right, so that chains with a single fault are common."""
+    return right if draw(st.sampled_from(USUALLY)) else draw(st.sampled_from(wrong))
+
+
+@st.composite
+def certificates(draw, subject, issuer, key, signing_key, authority):
+    begin = NOW - usually(draw, 5 * DAY, -DAY)
+    end = NOW + usually(draw, 5 * DAY, -DAY / 2)
+    builder = x509.CertificateBuilder(
+        issuer, subject, key.public_key(), draw(st.integers(1, 5)), min(begin, end - DAY), end
+    )
+    if authority is not None:
+        ca = usually(draw, True, False)
+        length = draw(st.sampled_from([None, 0, 1])) if ca else None
+        if usually(draw, True, False):
+            builder = builder.add_extension(x509.BasicConstraints(ca, length), critical=usually(draw, True, False))
+        sign_certificates, sign_crls = usually(draw, (True, True), (True, False), (False, True))
+        usage = x509.KeyUsage(False, False, False, False, False, sign_certificates, sign_crls, False, False)
+    else:
+        signs = usually(draw, True, False)
+        usage = x509.KeyUsage(signs, False, False, False, not signs, False, False, False, False)
+    if usually(draw, True, False):
+        builder = builder.add_extension(usage, critical=True)
+    builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    if usually(draw, True, False):
+        identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(usually(draw, signing_key, *KEYS).public_key())
+        builder = builder.add_extension(identifier, critical=False)
+    if usually(draw, True, False):
+        oid = usually(draw, TEST_POLICY_OID, "1.2.3", "2.5.29.32.0")
+        policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None)])
+        builder = builder.add_extension(policies, critical=True)
+    if not usually(draw, True, False):
+        builder = builder.add_extension(
+            x509.NameConstraints([x509.DirectoryName(name("99", "elsewhere"))], None), critical=True
+        )
+    return builder.sign(signing_key, usually(draw, hashes.SHA256(), hashes.SHA384()))
+
+
+@st.composite
+def revocation_lists(draw, issuer, key, serial_numbers):
+    begin = NOW - usually(draw, DAY, -DAY)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer)
+        .last_update(begin)
+        .next_update(begin + usually(draw, 3 * DAY, DAY / 2))
+    )
+    builder = builder.add_extension(x509.CRLNumber(draw(st.integers(1, 3))), critical=False)
+    for serial in draw(st.sets(st.sampled_from([*serial_numbers, 99]), max_size=1)):
+        if not usually(draw, True, False) or serial == 99:
+            entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(NOW - DAY).build()
+            builder = builder.add_revoked_certificate(entry)
+    return builder.sign(usually(draw, key, *KEYS[:4]), hashes.SHA256())
+
+
+@st.composite
+def chains(draw):
+    root_key, ca_key, leaf_key, _ = KEYS[:4]
+    leaf_key = usually(draw, leaf_key, KEYS[4])
+    root_name, ca_name = name("00", "root"), name(usually(draw, "07", "02"), "ca")
+    root = draw(certificates(root_name, root_name, root_key, root_key, 2))
+    ca = draw(
+        certificates(
+            ca_name, usually(draw, root_name, name("00", "other")), ca_key, usually(draw, root_key, KEYS[3]), 1
+        )
+    )
+    issuer = usually(draw, ca_name, root_name)
+    leaf = draw(certificates(name("87", "leaf"), issuer, leaf_key, usually(draw, ca_key, KEYS[3]), None))
+    crls = []
+    if usually(draw, True, False):
+        crls.append(draw(revocation_lists(ca_name, ca_key, [leaf.serial_number])))
+    if usually(draw, True, False):
+        crls.append(draw(revocation_lists(root_name, root_key, [ca.serial_number])))
+    return root, ca, leaf, crls
+
+
+def pem(*items):
+    return b"".join(item.public_bytes(serialization.Encoding.PEM) for item in items)
+
+
+@settings(
+    max_examples=500,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(chain=chains())
+def test_openssl_never_refuses_what_is_accepted(tmp_path, chain):
+    root, ca, leaf, crls = chain
+    try:
+        trust = SmkiTrust([root], [ca], [leaf], crls, policies=[TEST_POLICY_OID], now=NOW)
+        trust.validate(leaf)
+    except duisign.DuisignError as error:
+        VERDICTS[error.code] = VERDICTS.get(error.code, 0) + 1
+        return
+    VERDICTS["accepted"] = VERDICTS.get("accepted", 0) + 1
+    for file, data in (("root", pem(root)), ("ca", pem(ca)), ("leaf", pem(leaf)), ("crls", pem(*crls))):
+        (tmp_path / file).write_bytes(data)
+    done = subprocess.run(
+        [
+            "openssl",
+            "verify",
+            "-x509_strict",
+            "-crl_check_all",
+            "-policy_check",
+            "-explicit_policy",
+            "-policy",
+            TEST_POLICY_OID,
+            "-attime",
+            str(int(NOW.timestamp())),
+            "-CAfile",
+            "root",
+            "-untrusted",
+            "ca",
+            "-CRLfile",
+            "crls",
+            "leaf",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_random_chains_were_not_all_of_one_kind():
+    """Runs after the test above: a generator that makes only broken chains would prove nothing."""
+    if not VERDICTS:
+        pytest.fail("run together with the test above")
+    print(VERDICTS)
+    assert VERDICTS["accepted"] >= 50
+    assert len(VERDICTS) >= 7
