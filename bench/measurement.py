@@ -1,10 +1,11 @@
 """Interleaved measuring: ratios that hold on a noisy machine, in pyperf's format.
 
-pyperf's own Runner measures all worker processes of one benchmark, then those of the next. What else the machine does
-changes in the minute between, and goes straight into their ratio: on two cores, one of them busy, four runs of it gave
-1.32 to 1.61 for one and the same ratio, and three runs of this module 1.644 to 1.650. Here a *round* times one sample of
-every competitor, a few milliseconds each, one right behind the other and in an order that changes every round; a ratio
-is the median over the ratios within each round, so that a slow moment is slow for both sides of it.
+pyperf's own Runner measures all worker processes of one benchmark, then those of the next. What else the machine
+does changes in the minute between, and goes straight into their ratio: on two cores, one of them busy, four runs of
+it gave 1.32 to 1.61 for one and the same ratio, and three runs of this module 1.644 to 1.650. Here a *round* times
+one sample of every competitor, a few milliseconds each, one right behind the other and in an order that changes
+every round; a ratio is the median over the ratios within each round, so that a slow moment is slow for both sides
+of it.
 
 Everything else is as pyperf does it, and with its tools: several fresh worker processes one after the other (each has
 its own memory layout, and its own keys), loops calibrated to a least sample time, pyperf's clock, metadata and JSON,

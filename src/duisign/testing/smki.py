@@ -138,22 +138,30 @@ class Smki:
         )
 
     def crl(
-        self, revoked: Sequence[Identity] = (), *, issuer: Identity | None = None, number: int = 1
+        self,
+        revoked: Sequence[Identity] = (),
+        *,
+        issuer: Identity | None = None,
+        number: int | None = 1,
+        this_update: dt.datetime | None = None,
+        next_update: dt.datetime | None = None,
     ) -> x509.CertificateRevocationList:
-        """A CRL (RFC 5280 section 5) that revokes the given certificates, as of a day before `now`.
+        """A CRL (RFC 5280 section 5) that revokes the given certificates.
 
-        issuer: default: the issuing CA. number: the CRL number. It is current as long as the CAs are.
+        issuer: default: the issuing CA. number: the CRL number; None leaves the extension out. It is in force from
+        this_update (default: a day before `now`) to next_update (default: as long as the CAs are).
         """
         authority = issuer or self.issuing_ca
-        issued = self.now - _AGE
+        issued = self.now - _AGE if this_update is None else _utc(this_update)
         builder = (
             x509.CertificateRevocationListBuilder()
             .issuer_name(authority.certificate.subject)
             .last_update(issued)
-            .next_update(self.now + _LIFETIME)
+            .next_update(self.now + _LIFETIME if next_update is None else _utc(next_update))
             .add_extension(_authority_key_identifier(authority), critical=False)
-            .add_extension(x509.CRLNumber(number), critical=False)
         )
+        if number is not None:
+            builder = builder.add_extension(x509.CRLNumber(number), critical=False)
         for identity in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(issued).build())
