@@ -222,15 +222,28 @@ cdef int find_splice(const char* start, const char* end, int drop_child, Splice*
             return -1
 
 
+cdef bint find_last_tag(const char* start, const char* end, Splice* found) noexcept nogil:
+    """Where nothing but white space stands behind the root, the last "<" begins its end tag; False if it has none."""
+    cdef const char* at = end
+    while at > start:
+        at -= 1
+        if at[0] == c"<":
+            found.at = at
+            found.empty_root = False
+            found.drop_start = found.drop_end = NULL
+            return at + 1 < end and at[1] == c"/"
+    return False
+
+
 cdef char* copied(char* to, const char* start, const char* end) noexcept nogil:
     memcpy(to, start, end - start)
     return to + (end - start)
 
 
-def splice(bytes document not None, bytes insertion not None, int drop_child):
+def splice(bytes document not None, bytes insertion not None, int drop_child, bint ends_with_root):
     """`document` with `insertion` before the root's end tag, and without child element number `drop_child`, if >= 0.
 
-    A root without content is opened. ValueError if the document is not well-formed as far as this needs.
+    `ends_with_root`: the parser found no comment or instruction behind the root. A root without content is opened. ValueError if the document is not well-formed as far as this needs.
     """
     cdef const char* start = PyBytes_AS_STRING(document)
     cdef const char* end = start + len(document)
@@ -239,7 +252,9 @@ def splice(bytes document not None, bytes insertion not None, int drop_child):
     cdef bytes result
     cdef char* to
     cdef Py_ssize_t length
-    if len(document) >= LONG_SCAN:
+    if ends_with_root and drop_child < 0 and find_last_tag(start, end, &found):
+        status = 0
+    elif len(document) >= LONG_SCAN:
         with nogil:
             status = find_splice(start, end, drop_child, &found)
     else:

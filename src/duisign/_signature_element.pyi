@@ -18,7 +18,7 @@ class SignatureElement:
 
 def digest_for_signing(
     root: _Element, algorithm: int, replace: bool, max_depth: int, size: int, exists_sentence: str
-) -> tuple[bytes, bool, int]: ...
+) -> tuple[bytes, bool, int, bool]: ...
 def read_signature(
     root: _Element,
     accept_duis: bool,

@@ -157,7 +157,8 @@ def digest_for_signing(
     """What `Signer` needs to know of a document.
 
     Returns the SHA-256 digest of its canonical form without its Signature (32 octets), whether the root binds the
-    prefix ds to XMLDSig, and the index of the existing Signature among the elements below the root, or -1.
+    prefix ds to XMLDSig, the index of the existing Signature among the elements below the root, or -1, and whether the
+    root is the last node of the document.
     """
     cdef Places places
     cdef xmlNode* node
@@ -181,7 +182,7 @@ def digest_for_signing(
     digest = canonical(
         <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, True, size >= LONG_WALK
     )
-    return digest, binds_ds, index
+    return digest, binds_ds, index, root._c_node.next == NULL
 
 
 cdef object malformed(str code, str sentence):

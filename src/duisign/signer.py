@@ -196,12 +196,13 @@ class Signer:
             if stripped is not document:
                 document = stripped
                 root = self._reader.parse(document)
-        signature, drop = self._signature(root, len(document))
+        signature, drop, ends_with_root = self._signature(root, len(document))
         try:
-            signed = splice(document, signature, drop)
+            signed = splice(document, signature, drop, ends_with_root)
         except ValueError:
             raise _not_as_parsed() from None
-        self._check_length(signed)
+        if len(signed) > self._reader.max_octets:
+            raise self._too_long()
         return signed
 
     def sign_element(self, root: _Element) -> _Element:
@@ -222,9 +223,9 @@ class Signer:
             raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.") from None
         return self._reader.parse(self.sign(document))
 
-    def _signature(self, root: _Element, size: int) -> tuple[bytes, int]:
-        """The Signature for a parsed document, and the index of the root's child that it replaces, or -1."""
-        digest, binds_ds, drop = digest_for_signing(
+    def _signature(self, root: _Element, size: int) -> tuple[bytes, int, bool]:
+        """The Signature for a parsed document, the root's child that it replaces or -1, whether the root is last."""
+        digest, binds_ds, drop, ends_with_root = digest_for_signing(
             root, self._algorithm, self._replace, self._reader.max_depth, size, _EXISTS
         )
         rest = b2a_base64(digest, newline=False) + _BEHIND_DIGEST
@@ -232,14 +233,13 @@ class Signer:
         signed_info.update(rest)
         der = self._key.sign(signed_info.digest(), self._ecdsa)
         before = (self._start_bound if binds_ds else self._start) + rest + b"<ds:SignatureValue>"
-        return signature_text(before, der, self._behind_signature), drop
+        return signature_text(before, der, self._behind_signature), drop, ends_with_root
 
-    def _check_length(self, signed: bytes) -> None:
-        if len(signed) > self._reader.max_octets:
-            raise DocumentError(
-                "document-too-large",
-                f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
-            )
+    def _too_long(self) -> DocumentError:
+        return DocumentError(
+            "document-too-large",
+            f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
+        )
 
     def _sign_decoded(self, text: str, codec: str) -> bytes:
         """Sign a document that is not in UTF-8, by way of its UTF-8 form."""
@@ -248,12 +248,13 @@ class Signer:
             utf8 = _stripped(utf8)
         document = utf8.decode().encode(codec)
         root = self._reader.parse(document)
-        signature, drop = self._signature(root, len(document))
+        signature, drop, ends_with_root = self._signature(root, len(document))
         try:
-            signed = splice(utf8, signature, drop).decode().encode(codec)
+            signed = splice(utf8, signature, drop, ends_with_root).decode().encode(codec)
         except ValueError:
             raise _not_as_parsed() from None
-        self._check_length(signed)
+        if len(signed) > self._reader.max_octets:
+            raise self._too_long()
         # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
         again = digest_for_signing(
             self._reader.parse(signed), self._algorithm, True, self._reader.max_depth, len(signed), _EXISTS
