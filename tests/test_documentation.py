@@ -53,7 +53,8 @@ def test_the_examples_run(folder):
             for line in body.splitlines():
                 done = run(["bash", "-euo", "pipefail", "-c", line], folder)
                 assert done.returncode == 0, f"{line}\n{done.stderr}"
-    assert len(outputs) == 2
+    assert len(outputs) == 3
+    assert outputs[2].startswith("00-DB-12-34-A5-00-00-01 XML_SIGN ")
     assert outputs[1].startswith("service-request 00-DB-12-34-")
 
 
