@@ -635,6 +635,15 @@ class TestKeyInfo:
             "key-info-content",
         )
 
+    @pytest.mark.parametrize("count", [15, 16, 50_000])
+    def test_a_key_info_says_few_things(self, smki, verifier, count):
+        subject = "<ds:X509Certificate>AAAA</ds:X509Certificate>" * count
+        document = forge(smki.user, ("</ds:X509Data>", subject + "</ds:X509Data>"))
+        if count < 16:
+            refused(verifier, document, duisign.UnknownSignerError, "unknown-signer")
+        else:
+            refused(verifier, document, FORMAT, "key-info-content", "key-info")
+
     def test_key_material_in_the_message_supplies_no_key(self, smki, verifier):
         attacker = Identity(ec.generate_private_key(ec.SECP256R1()), smki.user.certificate)
         numbers = attacker.private_key.public_key().public_bytes(

@@ -18,6 +18,7 @@ from duisign.algorithms import Profile
 from duisign.errors import (
     DocumentError, SignatureExistsError, SignatureFormatError, UnsignedMessageError, doctype_error, element_error,
 )
+from duisign.limits import MAX_KEY_HINTS
 
 cdef enum:
     # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
@@ -316,6 +317,10 @@ cdef class SignatureElement:
                 item = element_from(node.children, "key-info-content")
                 while item != NULL:
                     add_hint(hints, item)
+                    if len(hints) > MAX_KEY_HINTS:
+                        raise malformed(
+                            "key-info-content", f"KeyInfo says more than {MAX_KEY_HINTS} things of its key: name one."
+                        )
                     item = element_from(item.next, "key-info-content")
             node = element_from(node.next, "key-info-content")
         return hints

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["MAX_DEPTH", "MAX_DOCUMENT_OCTETS", "MAX_EXPANSION", "MAX_KEY_CANDIDATES", "MAX_SERIAL_DIGITS"]
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_DOCUMENT_OCTETS",
+    "MAX_EXPANSION",
+    "MAX_KEY_CANDIDATES",
+    "MAX_KEY_HINTS",
+    "MAX_SERIAL_DIGITS",
+]
 
 MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
 """Octets of a document. The largest legal request is about 15 MB: a firmware image of 10,240,000 octets in base64
@@ -16,6 +23,9 @@ MAX_DEPTH = 256
 
 MAX_KEY_CANDIDATES = 16
 """Keys. A message without a usable KeyInfo is tried against at most so many, each one ECDSA verification."""
+
+MAX_KEY_HINTS = 16
+"""Names, numbers and certificates in one KeyInfo. DUIS has one; each certificate costs a hash or the reading of it."""
 
 MAX_SERIAL_DIGITS = 49
 """Decimal digits of a certificate serial number: RFC 5280 section 4.1.2.2 allows 20 octets."""
