@@ -86,9 +86,7 @@ def test_a_comment_does_not_hide_the_originator(smki, samples):
     verifier = Verifier(trust_in(smki, smki.user))
     assert verifier.verify(signed_by(smki.user, document)).request_id.originator == USER_EUI
     spoofed = samples["service-request"].document.replace(b"<sr:RequestID>", b"<sr:RequestID><!--x-->9", 1)
-    with pytest.raises(duisign.DocumentError) as caught:
-        verifier.verify(signed_by(smki.user, spoofed))
-    assert caught.value.code == "request-id"
+    refused(verifier, signed_by(smki.user, spoofed), "request-id")
 
 
 @pytest.mark.parametrize(
@@ -97,9 +95,7 @@ def test_a_comment_does_not_hide_the_originator(smki, samples):
 )
 def test_requests_without_one_good_request_id(smki, samples, change):
     document = samples["service-request"].document.replace(*change, 1)
-    with pytest.raises(duisign.DocumentError) as caught:
-        Verifier(trust_in(smki, smki.user)).verify(signed_by(smki.user, document))
-    assert caught.value.code == "request-id"
+    refused(Verifier(trust_in(smki, smki.user)), signed_by(smki.user, document), "request-id")
     start, end = document.index(b"<sr:RequestID>"), document.rindex(b"</sr:RequestID>") + len(b"</sr:RequestID>")
     refused(
         Verifier(trust_in(smki, smki.user)), signed_by(smki.user, document[:start] + document[end:]), "signer-entity"

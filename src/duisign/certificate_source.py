@@ -17,6 +17,9 @@ from duisign.organisation_certificate import is_unreadable
 
 __all__ = ["Problem", "certificates_of", "revocation_lists_of"]
 
+MAX_SOURCE_OCTETS = 64 * 1024 * 1024
+"""Octets of a file of certificates or CRLs: room for a CRL of a million entries."""
+
 _BLOCK = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----.*?-----END \1-----", re.DOTALL)
 _SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".crl"})
 """Files of a folder that are looked at; a folder may hold keys and notes too."""
@@ -48,11 +51,19 @@ def _octets(source: object, where: str) -> Iterator[tuple[str, bytes, bool]]:
         if path.is_dir():
             files = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
             for file in files:
-                yield str(file), file.read_bytes(), False
+                yield str(file), _contents(file), False
         else:
-            yield str(path), path.read_bytes(), True
+            yield str(path), _contents(path), True
     except OSError as error:
         raise ConfigurationError("source", f"{error.filename or path} cannot be read: {error.strerror}.") from None
+
+
+def _contents(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        octets = stream.read(MAX_SOURCE_OCTETS + 1)
+    if len(octets) > MAX_SOURCE_OCTETS:
+        raise ConfigurationError("source", f"{file} is longer than {MAX_SOURCE_OCTETS} octets: split it.")
+    return octets
 
 
 def _pieces(octets: bytes, kind: bytes) -> tuple[list[bytes], bool]:

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from duisign.errors import ConfigurationError, SignerRoleError
+from duisign.errors import ConfigurationError, DocumentError, SignerRoleError
 from duisign.message_class import MessageClass, class_of
 from duisign.remote_party_role import RemotePartyRole
 from duisign.request_id import sole_identifier
@@ -123,8 +123,10 @@ class Policy:
             )
 
     def _check_originator(self, certificate: OrganisationCertificate, facts: MessageFacts) -> None:
-        # DocumentError for a RequestID that is malformed or repeated: then there is no originator to compare.
-        identifier = sole_identifier(facts.request_ids)
+        try:
+            identifier = sole_identifier(facts.request_ids)
+        except DocumentError as error:
+            raise SignerRoleError(error.code, str(error)) from None
         if identifier is None or identifier.originator != certificate.entity_id:
             raise SignerRoleError(
                 "signer-entity",

@@ -1,7 +1,9 @@
-"""The command line: `duisign sign`, `verify`, `canonicalize` and `demo`. Needs the extra ``cli``.
+"""The command line: `duisign sign`, `verify`, `certificate`, `keyring`, `canonicalize`, `demo`.
+
+Needs the extra ``cli``.
 
 Exit statuses: `ExitStatus`. XML goes to the standard output, untouched; all that is said goes to standard error,
-except the reports of `verify` and `demo` when no XML is asked for.
+except the reports of the other commands when no XML is asked for.
 """
 
 from __future__ import annotations
@@ -11,9 +13,11 @@ from typing import Annotated
 import typer
 
 from duisign.cli.canonicalize import canonicalize
+from duisign.cli.certificate import certificate
 from duisign.cli.demo import demo
 from duisign.cli.exit_status import ExitStatus, Failure, ReaderGone
 from duisign.cli.files import note, write_text
+from duisign.cli.keyring import keyring
 from duisign.cli.sign import sign
 from duisign.cli.verify import verify
 
@@ -28,10 +32,13 @@ application = typer.Typer(
     # Its tracebacks show the values of variables, keys among them.
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit status: 0 fine, 2 error, 3 key or certificate missing or unusable, 10 message not valid.",
+    epilog="Exit status: 0 fine, 2 error, 3 key or certificate missing or unusable, "
+    "10 message, certificate or key ring not valid.",
 )
 application.command(short_help="Sign a document.")(sign)
 application.command(short_help="Verify messages.")(verify)
+application.command(short_help="Show certificates, and whether they are valid.")(certificate)
+application.command(short_help="Show which key signs for whom.")(keyring)
 application.command(short_help="Write the canonical form of a document.")(canonicalize)
 application.command(short_help="Show it all, on keys and messages made up.")(demo)
 

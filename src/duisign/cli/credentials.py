@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
@@ -14,10 +15,19 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import note, read_octets, reason
 from duisign.errors import ConfigurationError
-from duisign.organisation_certificate import load_certificate, load_public_key
+from duisign.key_password import Password, password_from_environment, password_from_file
+from duisign.organisation_certificate import OrganisationCertificate, load_certificate, load_public_key
 from duisign.trust import PinnedCertificates
 
-__all__ = ["load_pinned", "load_private_key", "load_signing_certificate"]
+__all__ = [
+    "certificate_files",
+    "certificates_in",
+    "load_pinned",
+    "load_private_key",
+    "load_signing_certificate",
+    "password_source",
+    "read_credentials",
+]
 
 MAX_CREDENTIAL_OCTETS = 16 * 1024 * 1024
 """Octets of a file of keys or certificates: room for ten thousand certificates."""
@@ -26,37 +36,66 @@ _FOLDER_SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".pub"})
 """What the names of the files end in that are read when a folder of certificates is given."""
 
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]+)-----.+?-----END \1-----", re.DOTALL)
+_PKCS12 = re.compile(rb"0.{1,5}?\x02\x01\x03", re.DOTALL)
+"""How a PFX begins: a SEQUENCE, its length, the INTEGER 3 (RFC 7292 section 4)."""
+
 _CERTIFICATE_LABEL = b"CERTIFICATE"
 _PUBLIC_KEY_LABEL = b"PUBLIC KEY"
 
 Pinned = x509.Certificate | ec.EllipticCurvePublicKey
 
 
-def load_private_key(name: str | None) -> ec.EllipticCurvePrivateKey:
-    """The unencrypted private key in a PEM or DER file; raises Failure(KEY_MISSING)."""
+def password_source(variable: str | None, file: str | None) -> Password | None:
+    """Where passphrases come from: an environment variable, the first line of a file, or nowhere; raises Failure."""
+    if variable is not None and file is not None:
+        raise Failure("Give --password-env or --password-file, not both.")
+    try:
+        if variable is not None:
+            return password_from_environment(variable)
+        return None if file is None else password_from_file(file)
+    except ConfigurationError as error:
+        raise Failure(str(error)) from None
+
+
+def load_private_key(name: str | None, password: Password | None = None) -> ec.EllipticCurvePrivateKey:
+    """The private key in a PEM or DER file, whose passphrase `password` tells; raises Failure(KEY_MISSING)."""
     if name is None:
         raise _missing("No private key is given: name its file with --key.")
-    octets = _read(name)
+    octets = read_credentials(name)
+    key: object
     load = serialization.load_pem_private_key if b"-----BEGIN" in octets else serialization.load_der_private_key
     try:
         key = load(octets, password=None)
     except TypeError:
-        raise _missing(
-            f"The private key in {name} is encrypted, and duisign cannot ask for its passphrase yet: "
-            "give an unencrypted one."
-        ) from None
+        key = _opened(load, octets, name, password)
     except (ValueError, UnsupportedAlgorithm):
-        raise _missing(f"{name} holds no private key that can be read: give one in PEM or DER.") from None
+        advice = "give its PKCS #12 to --keyring" if _PKCS12.match(octets) else "give one in PEM or DER"
+        raise _missing(f"{name} holds no private key that can be read: {advice}.") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
         raise _missing(f"The private key in {name} is not on P-256 (secp256r1): SMKI has no other.")
     return key
+
+
+def _opened(load: Callable[..., object], octets: bytes, name: str, password: Password | None) -> object:
+    """An encrypted private key."""
+    if password is None:
+        raise _missing(
+            f"The private key in {name} is encrypted: say with --password-env or --password-file where its "
+            "passphrase stands."
+        ) from None
+    try:
+        return load(octets, password=password(name))
+    except ConfigurationError as error:
+        raise _missing(str(error)) from None
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        raise _missing(f"The passphrase does not open the private key in {name}, or it is damaged.") from None
 
 
 def load_signing_certificate(name: str | None, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
     """The certificate of `key` among those in a file; raises Failure(KEY_MISSING)."""
     if name is None:
         raise _missing("No certificate is given: name the file of the signer's certificate with --cert.")
-    certificates = [one for one in _pinned_in(_read(name), name)[0] if isinstance(one, x509.Certificate)]
+    certificates = [one for one in _pinned_in(read_credentials(name), name)[0] if isinstance(one, x509.Certificate)]
     if not certificates:
         raise _missing(f"{name} holds no certificate that can be read: give one in PEM or DER.")
     fitting = {one for one in certificates if one.public_key() == key.public_key()}
@@ -67,8 +106,8 @@ def load_signing_certificate(name: str | None, key: ec.EllipticCurvePrivateKey) 
     return fitting.pop()
 
 
-def load_pinned(names: Iterable[str]) -> PinnedCertificates:
-    """The certificates and bare public keys in files and folders.
+def load_pinned(names: Iterable[str], *, now: datetime | None = None) -> PinnedCertificates:
+    """The certificates and bare public keys in files and folders. `now`: the time as of which they are judged.
 
     What cannot be read is reported and skipped; raises Failure(KEY_MISSING) if nothing is left.
     """
@@ -77,9 +116,9 @@ def load_pinned(names: Iterable[str]) -> PinnedCertificates:
     if not given:
         raise _missing("No certificate is given: name the trusted ones with --cert, as files or folders.")
     for name in given:
-        for file in _files(name):
+        for file in certificate_files(name):
             try:
-                found, problems = _pinned_in(_read(file), file)
+                found, problems = _pinned_in(read_credentials(file), file)
             except Failure as failure:
                 found, problems = [], [str(failure)]
             # A folder may also hold private keys and revocation lists, which need no remark.
@@ -91,7 +130,7 @@ def load_pinned(names: Iterable[str]) -> PinnedCertificates:
     if not pinned:
         raise _missing("No certificate or public key can be read from what --cert names: nobody is trusted.")
     try:
-        return PinnedCertificates(pinned)
+        return PinnedCertificates(pinned, now=now)
     except ConfigurationError as error:
         raise _missing(str(error)) from None
 
@@ -100,11 +139,12 @@ def _missing(sentence: str) -> Failure:
     return Failure(sentence, ExitStatus.KEY_MISSING)
 
 
-def _read(name: str) -> bytes:
+def read_credentials(name: str) -> bytes:
+    """The octets of a file of keys or certificates; raises Failure(KEY_MISSING)."""
     return read_octets(name, MAX_CREDENTIAL_OCTETS, status=ExitStatus.KEY_MISSING)
 
 
-def _files(name: str) -> list[str]:
+def certificate_files(name: str) -> list[str]:
     """The file itself, or the files in a folder that can be certificates."""
     path = Path(name)
     try:
@@ -120,10 +160,7 @@ def _files(name: str) -> list[str]:
 
 def _pinned_in(octets: bytes, name: str) -> tuple[list[Pinned], list[str]]:
     """The certificates and public keys in a file, and a sentence for each that cannot be read."""
-    blocks = [(match[1], match[0]) for match in _PEM.finditer(octets)]
-    if not blocks:
-        blocks = [(_CERTIFICATE_LABEL, octets)]
-    blocks = [(label, block) for label, block in blocks if label in (_CERTIFICATE_LABEL, _PUBLIC_KEY_LABEL)]
+    blocks = _blocks(octets, _CERTIFICATE_LABEL, _PUBLIC_KEY_LABEL)
     found: list[Pinned] = []
     problems = []
     for number, (label, block) in enumerate(blocks, 1):
@@ -132,8 +169,29 @@ def _pinned_in(octets: bytes, name: str) -> tuple[list[Pinned], list[str]]:
             # Some parts are read only when they are needed: try each by itself, so that none spoils the others.
             PinnedCertificates([one])
         except ConfigurationError as error:
-            place = name if len(blocks) == 1 else f"{name}, block {number} of {len(blocks)}"
+            place = _place(name, number, blocks)
             problems.append(f"{place} is skipped: {error}")
         else:
             found.append(one)
     return found, problems
+
+
+def certificates_in(octets: bytes, name: str) -> Iterator[tuple[str, OrganisationCertificate | ConfigurationError]]:
+    """Each certificate in a file, with its place; the error of one that cannot be read."""
+    blocks = _blocks(octets, _CERTIFICATE_LABEL)
+    for number, (_, block) in enumerate(blocks, 1):
+        place = _place(name, number, blocks)
+        try:
+            yield place, OrganisationCertificate(load_certificate(block))
+        except ConfigurationError as error:
+            yield place, error
+
+
+def _blocks(octets: bytes, *labels: bytes) -> list[tuple[bytes, bytes]]:
+    """The PEM blocks of these labels; octets without any PEM block are one certificate in DER."""
+    blocks = [(match[1], match[0]) for match in _PEM.finditer(octets)] or [(_CERTIFICATE_LABEL, octets)]
+    return [(label, block) for label, block in blocks if label in labels]
+
+
+def _place(name: str, number: int, blocks: list[tuple[bytes, bytes]]) -> str:
+    return name if len(blocks) == 1 else f"{name}, block {number} of {len(blocks)}"

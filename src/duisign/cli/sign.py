@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from duisign._markup import splice, strip
 from duisign.algorithms import KeyInfo, Profile
-from duisign.cli.credentials import load_private_key, load_signing_certificate
+from duisign.cli.credentials import load_private_key, load_signing_certificate, password_source
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import STANDARD_STREAM, note, read_document, write_octets
+from duisign.cli.key_options import DccEntityId, PasswordEnv, PasswordFile, load_ring
+from duisign.cli.trust_options import AcceptMissingAuthorityKeyIdentifier, Ca, Crl, PolicyOid, Root, SmkiOptions
 from duisign.document import DocumentReader
-from duisign.errors import ConfigurationError, DuisignError, SignatureExistsError
+from duisign.errors import ConfigurationError, DuisignError, SignatureExistsError, SigningKeyError
 from duisign.key_info import DSIG
 from duisign.signer import Signer
+
+if TYPE_CHECKING:
+    from duisign.key_password import Password
 
 __all__ = ["sign"]
 
@@ -24,13 +29,28 @@ def sign(
         str, typer.Argument(metavar="FILE", help="The document to sign; - or nothing is the standard input.")
     ] = STANDARD_STREAM,
     *,
-    key: Annotated[
-        str | None, typer.Option(metavar="FILE", help="The private key, on P-256, unencrypted, in PEM or DER.")
-    ] = None,
+    key: Annotated[str | None, typer.Option(metavar="FILE", help="The private key, on P-256, in PEM or DER.")] = None,
     cert: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The Organisation Certificate of the key, in PEM or DER."),
     ] = None,
+    keyring: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE_OR_FOLDER",
+            help="Instead of --key and --cert: keys of many parties with their certificates, of which the one signs "
+            "that belongs to the sender of the message: PEM, DER, PKCS #12, or a key store in JSON. Give the option "
+            "once for each.",
+        ),
+    ] = None,
+    password_env: PasswordEnv = None,
+    password_file: PasswordFile = None,
+    dcc_entity_id: DccEntityId = None,
+    root: Root = None,
+    ca: Ca = None,
+    crl: Crl = None,
+    policy_oid: PolicyOid = None,
+    accept_missing_authority_key_identifier: AcceptMissingAuthorityKeyIdentifier = False,
     output: Annotated[
         str,
         typer.Option(
@@ -61,29 +81,46 @@ def sign(
     """Sign a document. White space between tags is dropped, and a Signature that is there already is replaced.
 
     Everything else stays as it is, octet for octet. What was dropped or replaced is said on the standard error.
+
+    With --keyring, a key that is not valid now never signs, and with --root too, neither does one that is revoked.
+
+    The exit status is 0 if the document is signed, 3 if no key or certificate for it is given or usable, 2 for
+    anything else.
     """
     if [file, key, cert].count(STANDARD_STREAM) > 1:
         raise Failure("The standard input can be read only once: name files.")
-    private_key = load_private_key(key)
-    certificate = load_signing_certificate(cert, private_key)
-    try:
-        signer = Signer(
-            private_key,
-            certificate,
-            profile=profile,
-            key_info=key_info,
-            deterministic=deterministic,
-            whitespace="preserve" if keep_whitespace else "strip",
-            existing_signature="refuse" if refuse_signed else "replace",
-        )
-    except ConfigurationError as error:
-        unusable = error.code.startswith("certificate-")
-        raise Failure(str(error), ExitStatus.KEY_MISSING if unusable else ExitStatus.ERROR) from None
+    smki = SmkiOptions(
+        root=root,
+        ca=ca,
+        crl=crl,
+        policy_oid=policy_oid,
+        accept_missing_authority_key_identifier=accept_missing_authority_key_identifier,
+    )
+    password = password_source(password_env, password_file)
+    form: dict[str, Any] = {
+        "profile": profile,
+        "key_info": key_info,
+        "deterministic": deterministic,
+        "whitespace": "preserve" if keep_whitespace else "strip",
+        "existing_signature": "refuse" if refuse_signed else "replace",
+    }
+    if keyring is None:
+        if dcc_entity_id is not None or root is not None:
+            raise Failure("--dcc-entity-id and --root say which key of a ring signs: give --keyring too.")
+        smki.trust()
+        signs = _signer(key, cert, password, form).sign
+    elif key is not None or cert is not None:
+        raise Failure("Give --keyring, or --key and --cert, not both.")
+    else:
+        signs = load_ring(keyring, password, smki, dcc_entity_id=dcc_entity_id, **form).sign
     document = read_document(file)
     try:
-        signed = signer.sign(document)
+        signed = signs(document)
     except SignatureExistsError:
         raise Failure("The document already has a Signature: leave out --refuse-signed to replace it.") from None
+    except SigningKeyError as error:
+        sender = "" if error.request_id is None else f" RequestID: {error.request_id}."
+        raise Failure(f"{error}{sender}", ExitStatus.KEY_MISSING) from None
     except DuisignError as error:
         raise Failure(str(error)) from None
     write_octets(output, signed)
@@ -92,6 +129,17 @@ def sign(
         note(f"Dropped white space between tags: {white_space:,} octets.")
     if replaced:
         note("Replaced the Signature that the document had.")
+
+
+def _signer(key: str | None, cert: str | None, password: Password | None, form: dict[str, Any]) -> Signer:
+    """The signer with the one key that is named."""
+    private_key = load_private_key(key, password)
+    certificate = load_signing_certificate(cert, private_key)
+    try:
+        return Signer(private_key, certificate, **form)
+    except ConfigurationError as error:
+        unusable = error.code.startswith("certificate-")
+        raise Failure(str(error), ExitStatus.KEY_MISSING if unusable else ExitStatus.ERROR) from None
 
 
 def _changes(document: bytes) -> tuple[int, bool]:
@@ -104,6 +152,6 @@ def _changes(document: bytes) -> tuple[int, bool]:
     text, codec = ("", "utf-8") if is_utf8 else reader.decode(document)
     utf8 = document if is_utf8 else text.encode()
     # In place of the old Signature or the new one, so that the root has a child in any case.
-    unsigned = splice(utf8, b"<s/>", index)
+    unsigned = splice(utf8, b"<s/>", index, False)
     width = len(" ".encode(codec))
     return (len(unsigned) - len(strip(unsigned))) * width, index >= 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, cast
 
+from duisign.cli.certificate_facts import CERTIFICATE_FACTS, certificate_facts
 from duisign.distinguished_name import rfc2253
 from duisign.errors import (
     CHECKS,
@@ -17,13 +18,16 @@ from duisign.errors import (
 )
 from duisign.message import VerifiedMessage
 from duisign.organisation_certificate import OrganisationCertificate
-from duisign.remote_party_role import RemotePartyRole
 from duisign.verifier import Verifier
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from duisign.policy import Policy
+    from duisign.smki_trust import SmkiTrust
     from duisign.trust import Hints, Signatory, Trust
 
-__all__ = ["Outcome", "Report", "Verdict", "WitnessedTrust", "examine", "signer_facts", "unreadable"]
+__all__ = ["Outcome", "Report", "SmkiFacts", "Verdict", "WitnessedTrust", "examine", "signer_facts", "unreadable"]
 
 
 class Verdict(enum.StrEnum):
@@ -48,12 +52,37 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class SmkiFacts:
+    """What a verification by the SMKI asked for, and for a valid message the path that it found.
+
+    `path`: subjects from the signer's to the root's, RFC 2253.
+    """
+
+    policy: Policy
+    policy_oids: Sequence[str]
+    revocation_checked: bool
+    path: Sequence[str] | None = None
+
+    def with_path(self, trust: SmkiTrust, message: VerifiedMessage) -> SmkiFacts:
+        """The same with the path of the signer of a valid message."""
+        assert message.certificate is not None
+        try:
+            path = trust.validate(message.certificate)
+        except DuisignError:
+            # It ended since the message was verified.
+            return self
+        return replace(self, path=[rfc2253(one.certificate.subject) for one in path.certificates])
+
+
+@dataclass(frozen=True)
 class Report:
     """The verdict on one document.
 
     `code`, `reason`: of the refusal, None for a valid message. `outcomes`: one for each of `duisign.errors.CHECKS`,
     in that order. `message`: the valid message. `named`: for a refused message, the one trusted certificate that
-    its KeyInfo names, if it names one; nothing proves that its holder sent the message.
+    its KeyInfo names, if it names one; unless the check "signature-value" passed, nothing proves that its holder sent
+    the message. `at`: the time as of which certificates were judged, None for now. `smki`: what was asked of the SMKI,
+    None for pinned certificates.
     """
 
     file: str
@@ -63,6 +92,8 @@ class Report:
     reason: str | None = None
     message: VerifiedMessage | None = None
     named: OrganisationCertificate | None = None
+    at: datetime | None = None
+    smki: SmkiFacts | None = None
 
     def identifier(self, name: Literal["request_id", "response_id"], *, malformed: str | None = None) -> str | None:
         """An identifier of the valid message: None if it has none, `malformed` if it has one of another form."""
@@ -73,10 +104,10 @@ class Report:
         return None if identifier is None else str(identifier)
 
     def facts(self) -> dict[str, Any]:
-        """The report as one JSON object, which always has the same keys."""
-        message = self.message
+        """The report as one JSON object: always the same keys, and one more for `at` and for `smki` each."""
+        message, policy = self.message, None if self.smki is None else self.smki.policy
         message_class = None if message is None else message.message_class
-        return {
+        facts: dict[str, Any] = {
             "file": self.file,
             "verdict": self.verdict.value,
             "code": self.code,
@@ -87,9 +118,18 @@ class Report:
             "request_id": self.identifier("request_id"),
             "response_id": self.identifier("response_id"),
             "octets": None if message is None else len(message.signed_bytes),
-            "signer": None if message is None else signer_facts(message),
-            "named_signer": None if self.named is None else _certificate_facts(self.named),
+            "signer": None if message is None else signer_facts(message, policy),
+            "named_signer": None if self.named is None else certificate_facts(self.named, policy),
         }
+        if self.at is not None:
+            facts["at"] = self.at.isoformat()
+        if self.smki is not None:
+            facts["smki"] = {
+                "policy_oids": list(self.smki.policy_oids),
+                "revocation_checked": self.smki.revocation_checked,
+                "path": None if self.smki.path is None else list(self.smki.path),
+            }
+        return facts
 
 
 class WitnessedTrust:
@@ -166,9 +206,19 @@ class WitnessedTrust:
         return outcomes
 
 
-def examine(file: str, document: bytes, trust: Trust, **options: Any) -> Report:
-    """Verify a document; `options` are those of `duisign.Verifier`."""
+def examine(
+    file: str,
+    document: bytes,
+    trust: Trust,
+    *,
+    at: datetime | None = None,
+    smki: SmkiFacts | None = None,
+    **options: Any,
+) -> Report:
+    """Verify a document; `smki` goes with a SmkiTrust, `options` are those of `duisign.Verifier`."""
     witness = WitnessedTrust(trust)
+    if smki is not None:
+        options["policy"] = smki.policy
     try:
         message = Verifier(witness, **options).verify(document)
     except DuisignError as error:
@@ -177,51 +227,23 @@ def examine(file: str, document: bytes, trust: Trust, **options: Any) -> Report:
         else:
             verdict = Verdict.INVALID if isinstance(error, VerificationError) else Verdict.UNREADABLE
         outcomes = witness.outcomes(error)
-        return Report(file, verdict, outcomes, error.code, str(error), named=witness.named())
+        return Report(file, verdict, outcomes, error.code, str(error), named=witness.named(), at=at, smki=smki)
     outcomes = witness.outcomes(None)
     if message.certificate is None:
         outcomes["certificate"] = Outcome.NOT_APPLICABLE
-    return Report(file, Verdict.VALID, outcomes, message=message)
+    if smki is not None:
+        smki = smki.with_path(cast("SmkiTrust", trust), message)
+    return Report(file, Verdict.VALID, outcomes, message=message, at=at, smki=smki)
 
 
-def unreadable(file: str, reason: str) -> Report:
+def unreadable(file: str, reason: str, *, at: datetime | None = None, smki: SmkiFacts | None = None) -> Report:
     """The report on a file that cannot even be read."""
     outcomes = dict.fromkeys(CHECKS, Outcome.NOT_REACHED)
-    return Report(file, Verdict.UNREADABLE, outcomes, "file-unreadable", reason)
+    return Report(file, Verdict.UNREADABLE, outcomes, "file-unreadable", reason, at=at, smki=smki)
 
 
-def signer_facts(message: VerifiedMessage) -> dict[str, str | None]:
-    """Who signed a message."""
+def signer_facts(message: VerifiedMessage, policy: Policy | None = None) -> dict[str, str | None]:
+    """Who signed a message, in the role that `policy` reads."""
     if message.certificate is None:
-        return dict.fromkeys(_CERTIFICATE_FACTS) | {"kind": "public-key"}
-    return _certificate_facts(OrganisationCertificate(message.certificate))
-
-
-_CERTIFICATE_FACTS = (
-    "kind",
-    "issuer",
-    "serial_number",
-    "role",
-    "role_name",
-    "entity_id",
-    "valid_from",
-    "valid_to",
-    "sha256",
-)
-
-
-def _certificate_facts(certificate: OrganisationCertificate) -> dict[str, str | None]:
-    role = certificate.role
-    values = (
-        "certificate",
-        rfc2253(certificate.certificate.issuer),
-        # Too long for a number in JSON.
-        str(certificate.serial_number),
-        None if role is None else f"{role:02X}",
-        role.name.lower().replace("_", "-") if isinstance(role, RemotePartyRole) else None,
-        certificate.entity_id,
-        certificate.valid_from.isoformat(),
-        certificate.valid_to.isoformat(),
-        certificate.fingerprint.hex(),
-    )
-    return dict(zip(_CERTIFICATE_FACTS, values, strict=True))
+        return dict.fromkeys(CERTIFICATE_FACTS) | {"kind": "public-key"}
+    return certificate_facts(OrganisationCertificate(message.certificate), policy)

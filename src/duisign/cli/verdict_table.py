@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -12,13 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from duisign.algorithms import Profile
+from duisign.cli.certificate_facts import minute
 from duisign.cli.files import STANDARD_STREAM, printable
 from duisign.cli.verdict import Outcome, Report, Verdict
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["rendered", "text_of"]
+__all__ = ["grid", "rendered", "text_of"]
 
 _PLAIN_WIDTH = 120
 """Columns of output that goes to no terminal."""
@@ -35,6 +37,12 @@ _MEANINGS = {
     "signature-value": "made by the signer's key",
     "policy": "the signer may sign this message",
 }
+_SMKI_MEANINGS = {
+    "signer": "the one certificate that KeyInfo names",
+    "certificate": "path to a root, validity, revocation, usage",
+}
+"""Where the SMKI, and no list of pinned certificates, tells who is trusted."""
+_UNCHECKED_MEANINGS = {"certificate": "path to a root, validity, usage; not revocation"}
 _OUTCOME_STYLES = {
     Outcome.PASSED: "green",
     Outcome.FAILED: "bold red",
@@ -89,12 +97,15 @@ def _checks(report: Report) -> Table:
     table.add_column("  check", no_wrap=True)
     table.add_column("outcome", no_wrap=True)
     table.add_column("")
+    meanings = _MEANINGS | (_SMKI_MEANINGS if report.smki else {})
+    if report.smki and not report.smki.revocation_checked:
+        meanings |= _UNCHECKED_MEANINGS
     for check, outcome in report.outcomes.items():
         style = _OUTCOME_STYLES[outcome]
         if outcome is Outcome.FAILED:
             remark = Text(str(report.reason), style)
         else:
-            remark = Text(_MEANINGS[check] if outcome is Outcome.PASSED else "", "dim")
+            remark = Text(meanings[check] if outcome is Outcome.PASSED else "", "dim")
         table.add_row(f"  {check}", Text(_WORDS.get(outcome, outcome.replace("-", " ")), style), remark)
     return table
 
@@ -111,14 +122,29 @@ def _facts(report: Report) -> list[RenderableType]:
             ("signed", f"{facts['octets']:,} octets"),
             *rows,
         ]
+    if report.smki is not None and report.smki.path is not None:
+        rows += [("path", authority) for authority in report.smki.path[1:]]
+    if report.at is not None:
+        rows.append(("judged as of", report.at.isoformat()))
+    table = grid(rows)
+    if report.named is not None:
+        remark = "The named signer is what KeyInfo says; nothing proves it."
+        if report.outcomes["signature-value"] is Outcome.PASSED:
+            remark = "The signature is the named signer's, and the message is refused all the same."
+        return [table, Text(f"  {remark}", "yellow"), ""]
+    return [table, ""] if rows else []
+
+
+def grid(rows: Iterable[tuple[str, str]]) -> Table:
+    """Facts with their labels; a label that repeats is shown once."""
     table = Table.grid(padding=(0, 2, 0, 2), pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
+    last = None
     for label, value in rows:
-        table.add_row(Text(f"  {label}", "dim"), Text(printable(value)))
-    if report.named is not None:
-        return [table, Text("  The named signer is what KeyInfo says; nothing proves it.", "yellow"), ""]
-    return [table, ""] if rows else []
+        table.add_row(Text("" if label == last else f"  {label}", "dim"), Text(printable(value)))
+        last = label
+    return table
 
 
 def _signer(label: str, facts: dict[str, Any] | None) -> list[tuple[str, str]]:
@@ -132,9 +158,5 @@ def _signer(label: str, facts: dict[str, Any] | None) -> list[tuple[str, str]]:
         (f"{label} serial", facts["serial_number"]),
         (f"{label} role", role),
         (f"{label} EUI-64", facts["entity_id"] or "none"),
-        (f"{label} valid", f"{_moment(facts['valid_from'])} to {_moment(facts['valid_to'])} UTC"),
+        (f"{label} valid", f"{minute(facts['valid_from'])} to {minute(facts['valid_to'])} UTC"),
     ]
-
-
-def _moment(text: str) -> str:
-    return text[:16].replace("T", " ")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +10,21 @@ from duisign.algorithms import Profile
 from duisign.cli.credentials import load_pinned
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import STANDARD_STREAM, note, read_document, write_octets, write_text
-from duisign.cli.verdict import Report, Verdict, examine, unreadable
+from duisign.cli.trust_options import (
+    AcceptMissingAuthorityKeyIdentifier,
+    At,
+    Ca,
+    Crl,
+    PolicyOid,
+    Root,
+    SkipRevocation,
+    SmkiOptions,
+)
+from duisign.cli.verdict import Report, SmkiFacts, Verdict, examine, unreadable
+from duisign.policy import Policy
+
+if TYPE_CHECKING:
+    from duisign.trust import Trust
 
 __all__ = ["verify"]
 
@@ -33,9 +47,24 @@ def verify(
         typer.Option(
             metavar="FILE_OR_FOLDER",
             help="A trusted certificate in PEM or DER, several in one PEM file, a bare public key in PEM, or a folder "
-            "of such files. Give the option once for each.",
+            "of such files. With --root, a known certificate, which is trusted if its path is valid. Give the option "
+            "once for each.",
         ),
     ] = None,
+    root: Root = None,
+    ca: Ca = None,
+    crl: Crl = None,
+    policy_oid: PolicyOid = None,
+    accept_missing_authority_key_identifier: AcceptMissingAuthorityKeyIdentifier = False,
+    accept_decimal_role_137: Annotated[
+        bool,
+        typer.Option(
+            "--accept-decimal-role-137",
+            help="With --root: read the role 137 as 89 (hexadecimal), a mistake of early test certificates.",
+        ),
+    ] = False,
+    dangerously_skip_revocation: SkipRevocation = False,
+    at: At = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -71,14 +100,26 @@ def verify(
     """Verify messages, and print each check with its outcome, and the signer.
 
     The exit status is 0 if all messages are valid. Otherwise it is the highest that applies: 10 if a message is not
-    valid or not signed, 3 if no certificate can be read, 2 if a document cannot be read.
+    valid or not signed, 3 if trusted certificates or CRLs are missing or cannot be read, 2 if a document cannot be
+    read.
+
+    With --root, the SMKI tells who is trusted, and the roles of DUIS who may sign what (the check "policy").
     """
     names = files or [STANDARD_STREAM]
     if output is not None and len(names) > 1:
         raise Failure("With --output, name one document only.")
     if names.count(STANDARD_STREAM) > 1:
         raise Failure("The standard input can be read only once.")
-    trust = load_pinned(cert or [])
+    options = SmkiOptions(
+        root=root,
+        ca=ca,
+        crl=crl,
+        policy_oid=policy_oid,
+        accept_missing_authority_key_identifier=accept_missing_authority_key_identifier,
+        skip_revocation=dangerously_skip_revocation,
+        at=at,
+    )
+    trust, smki = _trust(cert or [], options, accept_decimal_role_137)
     # The report makes room for XML on the standard output.
     to_stderr = output == STANDARD_STREAM
     status = ExitStatus.OK
@@ -86,12 +127,14 @@ def verify(
         try:
             document = read_document(name)
         except Failure as failure:
-            report = unreadable(name, str(failure))
+            report = unreadable(name, str(failure), at=at, smki=smki)
         else:
             report = examine(
                 name,
                 document,
                 trust,
+                at=at,
+                smki=smki,
                 profiles=profile or tuple(Profile),
                 accept_unmarked_exclusive_c14n=accept_unmarked_exclusive_c14n,
                 dangerously_accept_java_widths=dangerously_accept_java_widths,
@@ -101,6 +144,19 @@ def verify(
             write_octets(output, report.message.signed_bytes)
         _print(report, as_json=as_json, to_stderr=to_stderr)
     raise typer.Exit(status)
+
+
+def _trust(
+    certificates: list[str], options: SmkiOptions, accept_decimal_role_137: bool
+) -> tuple[Trust, SmkiFacts | None]:
+    """Who is trusted, and with --root what the SMKI is asked."""
+    trust = options.trust(certificates)
+    if trust is not None:
+        policy = Policy(accept_decimal_role_137=accept_decimal_role_137)
+        return trust, SmkiFacts(policy, options.policy_oid or [], not options.skip_revocation)
+    if accept_decimal_role_137:
+        raise Failure("--accept-decimal-role-137 says nothing without --root: pinned certificates may have any role.")
+    return load_pinned(certificates, now=options.at), None
 
 
 def _print(report: Report, *, as_json: bool, to_stderr: bool) -> None:
