@@ -128,6 +128,15 @@ def test_other_encodings_are_kept(smki, verifier, codec, label, mark, whitespace
     assert verifier.verify(signed).element.get("b") == letters
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_a_byte_order_mark_needs_no_declaration(signer, verifier, codec):
+    signed = signer.sign("\ufeff<a>\u00e9</a>".encode(codec))
+    assert signed.decode(codec).startswith("\ufeff<a>\u00e9<ds:Signature")
+    assert verifier.verify(signed).element.text == "\u00e9"
+    with pytest.raises(duisign.DocumentError):
+        verifier.verify("\ufeff<!DOCTYPE a><a/>".encode(codec))
+
+
 @pytest.mark.parametrize(
     "label",
     [

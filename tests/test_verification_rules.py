@@ -755,3 +755,48 @@ def test_a_canonical_form_may_be_longer_than_the_limit_of_documents(smki):
     assert len(message.signed_bytes) > 3 * len(document)
     assert message.element is not None
     assert message.request_id is not None
+
+
+USUAL = [
+    [],
+    [("@DIGEST@", " @DIGEST@")],
+    [("@DIGEST@", "@DIGEST@\n")],
+    [("@DIGEST@", "<![CDATA[@DIGEST@]]>")],
+    [("><ds:", "> <ds:")],
+    [("<ds:Reference URI", "\n<ds:Reference URI")],
+    [("</ds:Transforms>", " </ds:Transforms>")],
+    [(ENVELOPED, ENVELOPED[:-2] + "> </ds:Transform>")],
+    [(ENVELOPED, ENVELOPED + EXCLUSIVE)],
+    [("<ds:SignedInfo>", '<ds:SignedInfo xmlns:x="urn:x">')],
+    [("<ds:SignedInfo>", '<ds:SignedInfo xmlns="urn:x">')],
+    [("<ds:Transforms>", '<ds:Transforms xmlns:ds="http://www.w3.org/2000/09/xmldsig#">')],
+    [("<ds:", "<dsig:"), ("</ds:", "</dsig:"), ("xmlns:ds=", "xmlns:dsig=")],
+    [("<ds:", "<d:"), ("</ds:", "</d:"), ("xmlns:ds", "xmlns:d")],
+    [("<ds:", "<"), ("</ds:", "</"), ("<Signature>", '<Signature xmlns="http://www.w3.org/2000/09/xmldsig#">')],
+    [
+        ("<ds:DigestValue", "<e:DigestValue"),
+        ("</ds:DigestValue", "</e:DigestValue"),
+        ("xmlns:ns3", 'xmlns:e="http://www.w3.org/2000/09/xmldsig#" xmlns:ns3'),
+    ],
+]
+
+
+@pytest.mark.parametrize("changes", USUAL, ids=range(len(USUAL)))
+def test_the_signed_info_digest_is_that_of_its_canonical_form(smki, changes):
+    """The usual SignedInfo has a canonical form that is known beforehand; it must be the one that the walk gives."""
+    from hashlib import sha256
+
+    from lxml import etree
+
+    from duisign._signature_element import read_signature
+
+    text = TEMPLATE
+    for old, new in changes:
+        text = text.replace(old, new)
+    document = forge(smki.user, template=text)
+    root = etree.fromstring(document)
+    signature = read_signature(root, True, True, False, False, 256, len(document))
+    signed_info = next(root.iter("{http://www.w3.org/2000/09/xmldsig#}SignedInfo"))
+    form = etree.tostring(signed_info, method="c14n", exclusive=True, with_comments=False, with_tail=False)
+    assert duisign.canonicalize(signed_info, duisign.CanonicalizationMethod.EXCLUSIVE_C14N_1_0) == form
+    assert signature.signed_info_digest() == sha256(form).digest()

@@ -14,6 +14,8 @@ from lxml.includes.tree cimport (
 from duisign._signature_value cimport decode_base64, der_from_raw
 from duisign._tree_lane cimport EXCLUSIVE, canonical
 
+from hashlib import sha256
+
 from duisign.algorithms import Profile
 from duisign.errors import (
     DocumentError, SignatureExistsError, SignatureFormatError, UnsignedMessageError, doctype_error, element_error,
@@ -40,6 +42,18 @@ cdef enum:
 cdef const char* INNER[INNER_PATHS][INNER_PATH_LENGTH]
 INNER[0] = [b"SMETS1SignedResponse", b"SMETS1ResponseMessage", b"Body", b"Response", NULL, NULL]
 INNER[1] = [b"S1SPAlert", b"S1SPAlertDSP", b"DCCAlert", b"DCCAlertMessage", b"Body", b"Response"]
+
+# The canonical SignedInfo of profile DUIS, as duisign, the JDK and the DCC write it, around the text of DigestValue.
+cdef bytes USUAL_START = (
+    b'<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
+    b'<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:CanonicalizationMethod>'
+    b'<ds:SignatureMethod Algorithm="http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"></ds:SignatureMethod>'
+    b'<ds:Reference URI=""><ds:Transforms>'
+    b'<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"></ds:Transform></ds:Transforms>'
+    b'<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod><ds:DigestValue>'
+)
+cdef bytes USUAL_END = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+cdef object _copy_usual_start = sha256(USUAL_START).copy
 
 cdef object _DUIS = Profile.DUIS
 cdef object _SIGNXML = Profile.SIGNXML
@@ -283,6 +297,8 @@ cdef class SignatureElement:
     cdef xmlNode* key_info
     cdef int max_depth
     cdef Py_ssize_t size
+    # the text of DigestValue if SignedInfo is the usual one, whose canonical form is then known, else None
+    cdef bytes digest_text
     cdef readonly object profile
     cdef readonly bytes digest_value
     cdef readonly bytes der_signature
@@ -296,7 +312,11 @@ cdef class SignatureElement:
 
     def signed_info_digest(self):
         """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
-        return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False)
+        if self.digest_text is None:
+            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False)
+        signed_info = _copy_usual_start()
+        signed_info.update(self.digest_text + USUAL_END)
+        return signed_info.digest()
 
     def key_hints(self):
         """What KeyInfo says of the key: None without KeyInfo, else a list of tuples whose first item is a kind.
@@ -405,6 +425,29 @@ cdef bytes read_signature_value(const xmlNode* node, bint java_widths):
     return der
 
 
+cdef bint is_usual(const xmlNode* root) noexcept nogil:
+    """Whether a SignedInfo has the prefix ds throughout, and no text but one node in DigestValue.
+
+    Then its canonical form follows from what else was checked: elements, their order, and all attributes.
+    """
+    cdef const xmlNode* node = root
+    while True:
+        if node.type != XML_ELEMENT_NODE:
+            if node.type != XML_TEXT_NODE or node.next != NULL or node.prev != NULL or node.parent.name[6] != c"V":
+                return False
+        else:
+            if node.ns == NULL or node.ns.prefix == NULL or strcmp(<const char*> node.ns.prefix, b"ds") != 0:
+                return False
+            if node.children != NULL:
+                node = node.children
+                continue
+        while node != root and node.next == NULL:
+            node = node.parent
+        if node == root:
+            return True
+        node = node.next
+
+
 def read_signature(
     _Element root not None, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
@@ -467,6 +510,11 @@ def read_signature(
     no_attributes(node)
     found.digest_value = read_digest_value(node)
     end_of_content(node.next, "signature-content")
+    if found.profile is _DUIS and strcmp(method, EXCLUSIVE_C14N) == 0 and is_usual(found.signed_info):
+        found.digest_text = leaf_text(node, "digest-value")
+        # 32 octets in base64 without white space: nothing in it has another canonical form.
+        if len(found.digest_text) != 44:
+            found.digest_text = None
     found.der_signature = read_signature_value(signature_value, java_widths)
     return found
 

@@ -118,7 +118,9 @@ class DocumentReader:
             used = codecs.lookup(root.getroottree().docinfo.encoding or "utf-8").name
         except LookupError:
             raise _unsupported() from None
-        if used not in (codec, codec.removesuffix("-le").removesuffix("-be")):
+        # Without a declaration lxml says UTF-8 whatever the byte order mark was.
+        undeclared = _LABEL.match(utf8.removeprefix(codecs.BOM_UTF8)[:_LABEL_OCTETS]) is None
+        if used not in (codec, codec.removesuffix("-le").removesuffix("-be")) and not (undeclared and used == "utf-8"):
             raise _unsupported()
         return root
 

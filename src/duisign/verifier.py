@@ -190,7 +190,11 @@ class Verifier:
             except CertificateError as error:
                 reason = error
         if reason is not None and not usable:
-            raise reason
+            try:
+                raise reason
+            finally:
+                # The traceback holds this frame: without this the two would hold each other.
+                reason = None
         return usable
 
 
