@@ -38,7 +38,10 @@ def test_the_two_commands_are_targets_and_ci_runs_them():
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     makefile = (ROOT / "Makefile").read_text()
     for target in ("demo", "test", "lint", "bench"):
-        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+        recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+        assert recipe
+        for path in re.findall(r"\b(?:bench|tests|src)/[\w/]+\.py\b", recipe[1]):
+            assert (ROOT / path).exists(), path
     assert {"make demo", "make lint", "make test"} <= set(ci)
 
 

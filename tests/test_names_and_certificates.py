@@ -215,6 +215,14 @@ class TestMessages:
     def test_shapes_that_no_message_has(self, inner):
         assert duisign.message_class(f"<sr:Request {self.SR}>{inner}</sr:Request>".encode()) is None
 
+    def test_many_elements_hide_no_payload(self):
+        for filler in ("<sr:ServiceReference/>", "<sr:GBCSPayload/>"):
+            document = (
+                f"<sr:Response {self.SR}><sr:Body><sr:ResponseMessage>{filler * 64}<sr:PreCommand/>"
+                "</sr:ResponseMessage></sr:Body></sr:Response>"
+            )
+            assert duisign.message_class(document.encode()) is None
+
     def test_services_with_unknown_remote_parties(self):
         template = (
             f"<sr:Response {self.SR}><sr:Body><sr:ResponseMessage>"

@@ -272,6 +272,15 @@ class TestElements:
         element = deterministic.sign_element(etree.fromstring(request_document))
         assert etree.tostring(element) == deterministic.sign(etree.tostring(etree.fromstring(request_document)))
 
+    @pytest.mark.parametrize(
+        "text", ["<r><?pi \u00e9?><!--\u00e9--><x/></r>", "<r\u00e9/>", "<r \u00e9='1'/>", "<r><?\u00e9 x?></r>"]
+    )
+    def test_names_comments_and_instructions_that_are_not_ascii(self, verifier, signer, text):
+        root = etree.fromstring(text)
+        signed = signer.sign_element(root)
+        octets = etree.tostring(signed.getroottree(), encoding="UTF-8")
+        assert verifier.verify(octets).signed_bytes == duisign.canonicalize(text.encode())
+
     def test_a_tree_built_in_memory(self, verifier, signer):
         root = etree.Element("{urn:x}a", nsmap={None: "urn:x"})
         etree.SubElement(root, "{urn:y}b", {"{urn:z}c": '\r\n\t"<&'}).text = "\r<>&\u00e9"
@@ -379,6 +388,39 @@ class TestKeyInfo:
         copied = etree.fromstring(signed).find(f"{{{DS}}}Signature/{{{DS}}}KeyInfo")
         assert copied.findtext(f"{{{DS}}}KeyName") == "n&\u00e9"
         verifier.verify(signed)
+
+    @pytest.mark.parametrize("issuer", ["a\x01b", "ends in space ", "x" * 1100, "\ufffe"])
+    def test_issuers_that_cannot_be_written(self, smki, issuer):
+        from cryptography import x509
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.x509.oid import NameOID
+
+        template = smki.user.certificate
+        attribute = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, issuer, _validate=False)
+        builder = x509.CertificateBuilder(
+            x509.Name([attribute]),
+            template.subject,
+            template.public_key(),
+            5,
+            template.not_valid_before_utc,
+            template.not_valid_after_utc,
+        ).add_extension(template.extensions.get_extension_for_class(x509.KeyUsage).value, critical=True)
+        odd = builder.sign(smki.user.private_key, hashes.SHA256())
+        if issuer.startswith("ends"):
+            signed = Signer(smki.user.private_key, odd).sign(b"<a/>")
+            assert Verifier(PinnedCertificates([odd])).verify(signed).certificate == odd
+            return
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            Signer(smki.user.private_key, odd)
+        assert caught.value.code == "key-info"
+
+    @pytest.mark.parametrize("content", ["text", "<\u00e9:x xmlns:\u00e9='urn:e'/>"])
+    def test_elements_that_verifiers_refuse(self, smki, content):
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            make(smki, key_info=etree.fromstring(f'<KeyInfo xmlns="{DS}">{content}</KeyInfo>'))
+        assert caught.value.code == "key-info"
+        with pytest.raises(duisign.ConfigurationError):
+            make(smki, key_info=etree.fromstring(f'<KeyInfo xmlns="{DS}" Id="k"><KeyName>k</KeyName></KeyInfo>'))
 
     @pytest.mark.parametrize("content", ["<x xmlns=''/>", "<!--c-->", "<?p?>", "<Signature/>"])
     def test_elements_that_would_not_verify_are_refused(self, smki, content):

@@ -108,8 +108,8 @@ cdef Markup next_markup(Scanner* scanner) noexcept nogil:
     return kind
 
 
-cdef bint is_utf8_label(const char* at, const char* end) noexcept nogil:
-    """Whether the XML declaration from `at` to `end` names UTF-8 or US-ASCII, or no encoding."""
+cdef bint is_utf8_label(const char* at, const char* end, bint marked) noexcept nogil:
+    """Whether the XML declaration from `at` to `end` names UTF-8, or no encoding, or US-ASCII unless `marked`."""
     cdef const char* name
     cdef char quote
     cdef Py_ssize_t length
@@ -132,9 +132,11 @@ cdef bint is_utf8_label(const char* at, const char* end) noexcept nogil:
         return False
     for index in range(length):
         lower[index] = name[index] | 0x20 if c"A" <= name[index] <= c"Z" else name[index]
-    return (
-        (length == 5 and memcmp(lower, b"utf-8", 5) == 0) or (length == 4 and memcmp(lower, b"utf8", 4) == 0)
-        or (length == 8 and memcmp(lower, b"us-ascii", 8) == 0) or (length == 5 and memcmp(lower, b"ascii", 5) == 0)
+    if (length == 5 and memcmp(lower, b"utf-8", 5) == 0) or (length == 4 and memcmp(lower, b"utf8", 4) == 0):
+        return True
+    # A byte order mark is no ASCII: readers differ in which of the two they believe.
+    return not marked and (
+        (length == 8 and memcmp(lower, b"us-ascii", 8) == 0) or (length == 5 and memcmp(lower, b"ascii", 5) == 0)
     )
 
 
@@ -149,6 +151,11 @@ def prolog(bytes document not None, bint decoded):
     cdef Markup kind
     if begins(at, end, b"\xef\xbb\xbf", 3):
         at += 3
+        scanner.at = NULL
+        if not decoded and begins(at, end, b"<?xml", 5):
+            scanner.at = behind(at, end, b"?>", 2)
+        if scanner.at != NULL and end - at > 5 and is_space(at[5]) and not is_utf8_label(at, scanner.at, True):
+            return OTHER_ENCODING
     elif end - at >= 2 and not decoded:
         # UTF-16, UTF-32 with or without a mark, EBCDIC: XML 1.0 appendix F
         if (<unsigned char> at[0] >= 0xFE and <unsigned char> at[1] >= 0xFE) or at[0] == 0 or at[1] == 0:
@@ -157,7 +164,7 @@ def prolog(bytes document not None, bint decoded):
             return OTHER_ENCODING
         if begins(at, end, b"<?xml", 5):
             scanner.at = behind(at, end, b"?>", 2)
-            if scanner.at != NULL and end - at > 5 and is_space(at[5]) and not is_utf8_label(at, scanner.at):
+            if scanner.at != NULL and end - at > 5 and is_space(at[5]) and not is_utf8_label(at, scanner.at, False):
                 return OTHER_ENCODING
     scanner.at = at
     scanner.end = end

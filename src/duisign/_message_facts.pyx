@@ -80,8 +80,12 @@ cdef int read_header(MessageFacts facts, const xmlNode* header) except -1:
 
 cdef int read_names(const xmlNode* parent, list names, list variants) except -1:
     cdef const xmlNode* node = parent.children
-    while node != NULL and len(names) < MOST_NAMES:
+    while node != NULL:
         if in_gateway(node):
+            if len(names) == MOST_NAMES:
+                # A name that no class has: such a message is none of the table.
+                names.append("")
+                return 0
             if strcmp(<const char*> node.name, b"ServiceReferenceVariant") == 0:
                 variants.append(joined_text(node).decode())
             names.append((<const char*> node.name).decode())
@@ -94,6 +98,7 @@ def message_facts(_Element root not None):
     cdef const xmlNode* node = root._c_node
     cdef const xmlNode* first
     cdef MessageFacts facts
+    cdef int headers = 0
     if node == NULL or node.type != XML_ELEMENT_NODE:
         raise element_error()
     facts = MessageFacts.__new__(MessageFacts)
@@ -107,6 +112,11 @@ def message_facts(_Element root not None):
     while node != NULL:
         if in_gateway(node):
             if strcmp(<const char*> node.name, b"Header") == 0:
+                if headers:
+                    # With two headers nobody can say which identifier counts: none is the only one then.
+                    facts.request_ids.append("")
+                    facts.response_ids.append("")
+                headers += 1
                 read_header(facts, node)
             elif strcmp(<const char*> node.name, b"Body") == 0:
                 facts.bodies += 1

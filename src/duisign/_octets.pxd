@@ -20,12 +20,16 @@ cdef struct Octets:
     bint digesting
     # owned hashlib object, made for the first full block; NULL before
     PyObject* sha256
+    # octets that may still be written before the output is out of proportion
+    size_t remaining
+    # the limit was reached: sticky, the output is void
+    bint too_long
     # out of memory, or the digest refused: sticky, the output is void
     bint failed
     unsigned char inline_data[INLINE_OCTETS]
 
 
-cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1
+cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesting) except -1
 cdef void octets_free(Octets* octets) noexcept
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil
 cdef bytes octets_take(Octets* octets)

@@ -20,8 +20,10 @@ for _octet in b'\0&<"\t\n\r':
     ATTRIBUTE_STOPS[_octet] = 1
 
 
-cdef int octets_open(Octets* octets, size_t capacity, bint digesting) except -1:
-    """Prepare a buffer; `capacity` in octets is a hint."""
+cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesting) except -1:
+    """Prepare a buffer; `capacity` in octets is a hint, `limit` is none."""
+    octets.remaining = limit
+    octets.too_long = False
     octets.length = 0
     octets.failed = False
     octets.digesting = digesting
@@ -66,14 +68,20 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
     cdef unsigned char* data
     if octets.failed:
         return
+    # Counted here and not for every piece: what passes the buffer by is at most its capacity.
+    if octets.length + length > octets.remaining:
+        octets.too_long = octets.failed = True
+        return
     if octets.digesting:
         if octets.length and _update(octets, octets.data, octets.length) < 0:
             octets.failed = True
             return
+        octets.remaining -= octets.length
         octets.length = 0
         if length >= octets.capacity:
             if _update(octets, source, length) < 0:
                 octets.failed = True
+            octets.remaining -= length
             return
     else:
         capacity = octets.length + length

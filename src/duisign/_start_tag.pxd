@@ -9,9 +9,9 @@ from duisign._pointers cimport Pointers
 
 cdef enum Failure:
     NONE = 0
-    NO_MEMORY
     TOO_DEEP
     RELATIVE_NAMESPACE
+    LONG_NAMESPACE
     ENTITY_REFERENCE
     UNKNOWN_NODE
     INCONSISTENT_NAMESPACES

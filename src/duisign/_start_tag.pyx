@@ -3,7 +3,7 @@
 Canonical XML 1.0 sections 2.2 to 2.4, Exclusive XML Canonicalization 1.0 section 3.
 """
 
-from libc.string cimport strcmp
+from libc.string cimport strcmp, strlen
 
 from lxml.includes.tree cimport (
     XML_ELEMENT_NODE, XML_ENTITY_REF_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
@@ -14,7 +14,16 @@ from duisign._octets cimport put, put_attribute_value, put_octet, put_string
 from duisign._pointers cimport pointers_add, pointers_sort
 
 
+cdef enum:
+    # Octets of a namespace URI. Genuine ones have fewer than 60; each is compared and written many times over.
+    LONGEST_URI = 2048
+
 cdef const char* XML_NAMESPACE = b"http://www.w3.org/XML/1998/namespace"
+
+
+cdef inline bint differ(const char* one, const char* other) noexcept nogil:
+    # Mostly they are the same string of the tree.
+    return one != other and strcmp(one, other) != 0
 
 
 cdef inline const char* namespace_prefix(const xmlNs* ns) noexcept nogil:
@@ -78,7 +87,10 @@ cdef void declare(Walk* walk, const xmlNode* element) noexcept nogil:
             elif not is_absolute(uri):
                 walk.failure = RELATIVE_NAMESPACE
                 return
-            if strcmp(bound_uri(&walk.in_scope, prefix), uri) != 0:
+            elif strlen(uri) > LONGEST_URI:
+                walk.failure = LONG_NAMESPACE
+                return
+            if differ(bound_uri(&walk.in_scope, prefix), uri):
                 bind(&walk.in_scope, prefix, uri)
                 walk.consistent = NULL
         ns = ns.next
@@ -95,7 +107,7 @@ cdef inline void check_binding(Walk* walk, const xmlNs* ns, bint attribute) noex
     elif is_xml_namespace(ns):
         if strcmp(uri, XML_NAMESPACE) != 0:
             walk.failure = INCONSISTENT_NAMESPACES
-    elif strcmp(bound_uri(&walk.in_scope, prefix), uri) != 0:
+    elif differ(bound_uri(&walk.in_scope, prefix), uri):
         walk.failure = INCONSISTENT_NAMESPACES
     else:
         walk.consistent = ns
@@ -103,7 +115,7 @@ cdef inline void check_binding(Walk* walk, const xmlNs* ns, bint attribute) noex
 
 cdef inline void render(Walk* walk, const char* prefix, const char* uri) noexcept nogil:
     """Exclusive C14N section 3: write a binding unless the nearest written one of its prefix is the same."""
-    if strcmp(bound_uri(&walk.rendered, prefix), uri) != 0:
+    if differ(bound_uri(&walk.rendered, prefix), uri):
         bind(&walk.rendered, prefix, uri)
 
 

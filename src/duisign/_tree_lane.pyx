@@ -20,13 +20,18 @@ from duisign._octets cimport (
 )
 from duisign._pointers cimport pointers_free, pointers_open
 from duisign._start_tag cimport (
-    ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, NONE, RELATIVE_NAMESPACE, TOO_DEEP, UNKNOWN_NODE, UNSERIALIZABLE,
+    ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, NONE, RELATIVE_NAMESPACE, TOO_DEEP, UNKNOWN_NODE, UNSERIALIZABLE,
     Walk, declare_ancestors, open_element, put_name, text,
 )
 
 from lxml import etree
 
+from duisign import limits
 from duisign.errors import CanonicalizationError, ConfigurationError, doctype_error, element_error
+
+cdef size_t MAX_EXPANSION = limits.MAX_EXPANSION
+cdef size_t EXPANSION_ALLOWANCE = limits.EXPANSION_ALLOWANCE
+cdef size_t MAX_DOCUMENT_OCTETS = limits.MAX_DOCUMENT_OCTETS
 
 SUPPORTED_LIBXML2 = frozenset({(2, 14)})
 """The libxml2 release series whose node structures the tests ran with."""
@@ -36,6 +41,9 @@ cdef dict FAILURES = {
     RELATIVE_NAMESPACE: (
         "relative-namespace",
         "A namespace URI is relative; Canonical XML 1.0 section 2.4 has no form for it: declare an absolute URI.",
+    ),
+    LONG_NAMESPACE: (
+        "namespace-too-long", "A namespace URI is longer than 2048 octets: no genuine one is; refuse the document.",
     ),
     ENTITY_REFERENCE: (
         "entity-reference",
@@ -194,6 +202,11 @@ cdef void walk_apex(Walk* walk, const xmlNode* apex) noexcept nogil:
             walk_subtree(walk, apex, True)
 
 
+cdef size_t largest_form(Py_ssize_t size_hint) noexcept:
+    """Octets of the largest canonical form of a document of so many octets; 0: the size is not known."""
+    return MAX_EXPANSION * (<size_t> size_hint if size_hint > 0 else MAX_DOCUMENT_OCTETS) + EXPANSION_ALLOWANCE
+
+
 cdef object canonical(
     xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
     int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil,
@@ -208,7 +221,7 @@ cdef object canonical(
     cdef int index
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
         raise ConfigurationError("depth-limit", f"max_depth must be from 1 to {DEPTH_LIMIT_MAXIMUM}.")
-    octets_open(&out, size_hint, digest)
+    octets_open(&out, size_hint, largest_form(size_hint), digest)
     bindings_open(&walk.in_scope)
     bindings_open(&walk.rendered)
     pointers_open(&walk.attributes)
@@ -239,6 +252,11 @@ cdef object canonical(
             raise MemoryError
         if walk.failure:
             raise CanonicalizationError(*FAILURES[walk.failure])
+        if out.too_long:
+            raise CanonicalizationError(
+                "canonical-form-too-large",
+                "The canonical form is out of proportion to the document: namespaces are repeated; refuse the document.",
+            )
         return octets_take(&out)
     finally:
         free(walk.inclusive)

@@ -9,7 +9,7 @@ from lxml import etree
 
 from duisign._tree_lane import canonicalize_document, canonicalize_element
 from duisign.algorithms import CanonicalizationMethod
-from duisign.document import DocumentReader
+from duisign.document import DocumentReader, check_depth
 from duisign.errors import ConfigurationError, DocumentError
 from duisign.limits import MAX_DEPTH
 
@@ -45,6 +45,7 @@ def canonicalize(
             "canonicalization-algorithm",
             "Unknown canonicalization algorithm: use a duisign.CanonicalizationMethod.",
         ) from None
+    check_depth(max_depth)
     prefixes = _prefixes(inclusive_prefixes)
     if prefixes and not method.exclusive:
         raise ConfigurationError("inclusive-prefixes", "Only Exclusive C14N has a PrefixList: leave it out.")

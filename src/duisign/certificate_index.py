@@ -101,7 +101,7 @@ class CertificateIndex:
         name = self._names.get(text)
         if name is None:
             try:
-                name = parse_name(text.strip(_SPACE))
+                name = parse_name(text)
             except ValueError:
                 raise SignatureFormatError(
                     "key-info-name",

@@ -6,6 +6,7 @@ Parsed by libxml2 through lxml with no DTD, no entities, no network and under li
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 import threading
 from typing import TYPE_CHECKING
@@ -14,12 +15,12 @@ from lxml import etree
 
 from duisign._markup import DOCTYPE, UTF8, prolog
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
-from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS
 
 if TYPE_CHECKING:
     from lxml.etree import XMLParser, _Element
 
-__all__ = ["DocumentReader"]
+__all__ = ["DocumentReader", "check_depth"]
 
 # Byte order marks and first characters, longest first (XML 1.0 appendix F). The mark stays in the decoded text.
 _SIGNATURES = (
@@ -32,7 +33,7 @@ _SIGNATURES = (
     (b"<\0", "utf-16-le"),
     (b"\0<", "utf-16-be"),
 )
-_LABEL = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
+_LABEL = re.compile("<\\?xml[^>]*?\\sencoding\\s*=\\s*[\"']([A-Za-z][A-Za-z0-9._-]*)[\"']")
 _STATELESS = frozenset(
     ["big5", "euc_jp", "euc_kr", "gb18030", "gb2312", "gbk", "koi8-r", "koi8-u", "shift_jis", "tis-620"]
     + [f"cp{page}" for page in (437, 850, 852, 855, 866, 874, *range(1250, 1259))]
@@ -57,9 +58,7 @@ class DocumentReader:
     __slots__ = ("_parsers", "max_depth", "max_octets")
 
     def __init__(self, max_octets: int = MAX_DOCUMENT_OCTETS, max_depth: int = MAX_DEPTH) -> None:
-        # 2048: libxml2 parses no deeper, and the tree lane's stack of open elements ends there.
-        if not isinstance(max_depth, int) or not 1 <= max_depth <= 2048:
-            raise ConfigurationError("depth-limit", "max_depth must be a number of levels from 1 to 2048.")
+        check_depth(max_depth)
         if not isinstance(max_octets, int) or max_octets < 1:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
         self.max_octets = max_octets
@@ -95,32 +94,21 @@ class DocumentReader:
 
         The text encodes back to the very same bytes; raises DocumentError where that is impossible.
         """
-        codec = _codec(document)
-        try:
-            text = document.decode(codec)
-            if text.encode(codec) == document:
-                return text, codec
-        except (UnicodeError, LookupError):
-            pass
-        raise _unsupported()
+        text, codec = _decoded(document)
+        # Codecs that read what they would write otherwise give another document back.
+        if text.encode(codec, "replace") != document:
+            raise _unsupported()
+        return text, codec
 
     def _parse_other(self, document: bytes) -> _Element:
-        codec = _codec(document)
-        try:
-            utf8 = document.decode(codec).encode()
-        except (UnicodeError, LookupError):
-            raise _unsupported() from None
-        if prolog(utf8, True) == DOCTYPE:
+        text, codec = _decoded(document)
+        if prolog(text.encode(), True) == DOCTYPE:
             raise doctype_error()
         root = self._parse(document)
-        # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing.
-        try:
-            used = codecs.lookup(root.getroottree().docinfo.encoding or "utf-8").name
-        except LookupError:
-            raise _unsupported() from None
-        # Without a declaration lxml says UTF-8 whatever the byte order mark was.
-        undeclared = _LABEL.match(utf8.removeprefix(codecs.BOM_UTF8)[:_LABEL_OCTETS]) is None
-        if used not in (codec, codec.removesuffix("-le").removesuffix("-be")) and not (undeclared and used == "utf-8"):
+        # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing. Without a
+        # label lxml says UTF-8 whatever the byte order mark was.
+        used = _codec_name(root.getroottree().docinfo.encoding or "utf-8")
+        if used not in (codec, _family(codec)) and not (used == "utf-8" and _label(text) is None):
             raise _unsupported()
         return root
 
@@ -141,27 +129,60 @@ class DocumentReader:
         try:
             return etree.fromstring(document, parser)
         except etree.XMLSyntaxError as error:
-            line, column = error.position
-            raise DocumentError(
-                "malformed-xml",
-                f"The document is not well-formed XML (libxml2 error {error.code}, line {line}, column {column}).",
-            ) from None
+            (line, column), number = error.position, error.code
         except (etree.LxmlError, ValueError, LookupError):
-            raise DocumentError("malformed-xml", "The document is not well-formed XML.") from None
+            line, column, number = 0, 0, 0
+        # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
+        raise DocumentError(
+            "malformed-xml",
+            f"The document is not well-formed XML (libxml2 error {number}, line {line}, column {column}).",
+        )
 
 
-def _codec(document: bytes) -> str:
-    """The Python codec of a document that is not in UTF-8, by its first octets or its label."""
-    for signature, codec in _SIGNATURES:
-        if document.startswith(signature):
-            return codec
-    label = _LABEL.match(document[:_LABEL_OCTETS])
-    if label is None:
+def check_depth(max_depth: object) -> None:
+    """Raise ConfigurationError unless this can be a limit of levels."""
+    # libxml2 parses no deeper, and the tree lane's stack of open elements ends there.
+    if type(max_depth) is not int or not 1 <= max_depth <= DEEPEST:
+        raise ConfigurationError("depth-limit", f"max_depth must be a number of levels from 1 to {DEEPEST}.")
+
+
+def _decoded(document: bytes) -> tuple[str, str]:
+    """Text, byte order mark included, and codec of a document that is not in UTF-8; raises DocumentError."""
+    signature = next((codec for octets, codec in _SIGNATURES if document.startswith(octets)), None)
+    codec = signature
+    if codec is None:
+        label = _LABEL.match(document[:_LABEL_OCTETS].decode("latin-1"))
+        codec = None if label is None else _codec_name(label[1])
+        if codec not in _STATELESS:
+            raise _unsupported()
+    assert codec is not None
+    text = None
+    # Raised below: the exception holds the document.
+    with contextlib.suppress(UnicodeError):
+        text = document.decode(codec)
+    if text is None:
         raise _unsupported()
+    if signature is not None:
+        # Octets that say one thing and a label that says another are read differently by everyone.
+        marked, named = text.startswith("\ufeff"), _label(text)
+        if named not in ((None, codec, _family(codec)) if marked else (codec,)):
+            raise _unsupported()
+    return text, codec
+
+
+def _label(text: str) -> str | None:
+    """The codec that the XML declaration names, None without a label, "" for one that Python does not know."""
+    label = _LABEL.match(text[:_LABEL_OCTETS].removeprefix("\ufeff"))
+    return None if label is None else _codec_name(label[1]) or ""
+
+
+def _codec_name(label: str) -> str | None:
     try:
-        name = codecs.lookup(label[1].decode("ascii")).name
+        return codecs.lookup(label).name
     except LookupError:
-        raise _unsupported() from None
-    if name not in _STATELESS:
-        raise _unsupported()
-    return name
+        return None
+
+
+def _family(codec: str) -> str:
+    """UTF-16 or UTF-32 of a codec that says the byte order too."""
+    return codec.removesuffix("-le").removesuffix("-be")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 __all__ = [
+    "DEEPEST",
+    "EXPANSION_ALLOWANCE",
     "MAX_DEPTH",
     "MAX_DOCUMENT_OCTETS",
     "MAX_EXPANSION",
@@ -16,10 +18,17 @@ MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
 and 50,000 device ids."""
 
 MAX_EXPANSION = 6
-"""Octets of a canonical form per octet of its document: a quotation mark in an attribute becomes ``&quot;``."""
+"""Octets of a canonical form per octet of its document: a quotation mark in an attribute becomes ``&quot;``. Exclusive
+C14N can repeat a namespace at every element; what passes this limit is made to exhaust memory."""
+
+EXPANSION_ALLOWANCE = 65536
+"""Octets of a canonical form beyond that, for small documents that use Exclusive C14N as it is meant."""
 
 MAX_DEPTH = 256
 """Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""
+
+DEEPEST = 2048
+"""Levels of elements that `max_depth` can be raised to: libxml2 parses no deeper."""
 
 MAX_KEY_CANDIDATES = 16
 """Keys. A message without a usable KeyInfo is tried against at most so many, each one ECDSA verification."""

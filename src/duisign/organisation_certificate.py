@@ -68,7 +68,9 @@ def load_public_key(source: object) -> ec.EllipticCurvePublicKey:
     if isinstance(source, bytes):
         try:
             key = serialization.load_pem_public_key(source)
-        except (ValueError, Warning):
+        except Exception as error:
+            if not is_unreadable(error):
+                raise
             raise ConfigurationError("key-malformed", "This is no public key that can be read: give PEM.") from None
     if isinstance(key, ec.EllipticCurvePublicKey) and isinstance(key.curve, ec.SECP256R1):
         return key

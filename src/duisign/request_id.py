@@ -34,7 +34,7 @@ class RequestId(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> RequestId:
         """Read the text of a RequestID or ResponseID; raises DocumentError."""
-        match = _FORM.fullmatch(text)
+        match = _FORM.fullmatch(text) if isinstance(text, str) else None
         if match is not None:
             originator, target, digits = match.groups()
             counter = int(digits)
@@ -50,4 +50,8 @@ class RequestId(NamedTuple):
 
 def sole_identifier(texts: list[str]) -> RequestId | None:
     """The identifier of a header that has one; None if it has none, DocumentError if malformed or repeated."""
-    return RequestId.parse(" ".join(texts)) if texts else None
+    if not texts:
+        return None
+    if len(texts) > 1:
+        raise DocumentError("request-id", "The message has several RequestIDs where one may be: refuse it.")
+    return RequestId.parse(texts[0])

@@ -246,4 +246,4 @@ SERVICE_REFERENCES: Final[Mapping[str, ServiceReference]] = MappingProxyType(_re
 
 def service_reference(variant: str) -> ServiceReference | None:
     """The entry of a Service Reference Variant such as ``"6.15.1"``, or None if there is no such variant."""
-    return SERVICE_REFERENCES.get(variant)
+    return SERVICE_REFERENCES.get(variant) if isinstance(variant, str) else None

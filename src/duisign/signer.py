@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from binascii import b2a_base64
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
@@ -12,14 +13,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from lxml import etree
 
 from duisign._markup import splice, strip
-from duisign._signature_element import digest_for_signing
+from duisign._signature_element import digest_for_signing, read_signature
 from duisign._signature_value import signature_text
 from duisign.algorithms import KeyInfo, Profile
+from duisign.certificate_index import CertificateIndex
 from duisign.document import DocumentReader
-from duisign.errors import ConfigurationError, DocumentError, doctype_error, element_error
+from duisign.errors import ConfigurationError, DocumentError, DuisignError, doctype_error, element_error
 from duisign.key_info import key_info_octets
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+from duisign.trust import Signatory
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -44,6 +47,9 @@ _BEHIND_DIGEST = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 
 # Numbers that the tree lane knows the canonicalizations of the document by.
 _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
+
+# An ECDSA signature in DER of which nothing but its form is asked: r = s = 1.
+_ANY_SIGNATURE = bytes.fromhex("3006020101020101")
 
 _EXISTS = (
     "The document already has a Signature: remove it, or make the Signer with existing_signature='replace', "
@@ -163,6 +169,24 @@ class Signer:
             b"</ds:SignatureValue>" + key_info_octets(key_info, self._certificate) + b"</ds:Signature>"
         )
 
+        self._check_key_info()
+
+    def _check_key_info(self) -> None:
+        """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""
+        digest = b"A" * 43 + b"=" + _BEHIND_DIGEST + b"<ds:SignatureValue>"
+        signature = signature_text(self._start + digest, _ANY_SIGNATURE, self._behind_signature)
+        try:
+            document = b"<a>" + signature + b"</a>"
+            root = DocumentReader().parse(document)
+            hints = read_signature(root, True, True, False, False, MAX_DEPTH, len(document)).key_hints()
+            readable = not hints or bool(CertificateIndex([Signatory(self._certificate)]).find(hints))
+        except DuisignError:
+            readable = False
+        if not readable:
+            raise ConfigurationError(
+                "key-info", "The KeyInfo would be refused by verifiers, or names another certificate: choose another."
+            )
+
     def __repr__(self) -> str:
         return f"<Signer {self._profile.value} with {self._certificate!r}>"
 
@@ -211,16 +235,24 @@ class Signer:
         Of a root element the comments and processing instructions around it are copied too, since the processing
         instructions are signed. Raises what `sign` raises.
         """
-        if not isinstance(root, etree._Element) or not isinstance(root.tag, str):
+        document = None
+        try:
+            is_element = isinstance(root, etree._Element) and isinstance(root.tag, str)
+        except AssertionError:
+            # lxml's word for an element that was never made.
+            is_element = False
+        if not is_element:
             raise element_error()
         tree = root.getroottree()
         if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None:
             raise doctype_error()
         source = tree if root.getparent() is None else root
-        try:
-            document = etree.tostring(source, with_tail=False)
-        except (etree.LxmlError, ValueError, LookupError):
-            raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.") from None
+        # Raised below: lxml's own words may quote the tree.
+        with contextlib.suppress(etree.LxmlError, ValueError, LookupError):
+            # Not in ASCII, lxml's default: names, comments and instructions have no character references.
+            document = etree.tostring(source, encoding="UTF-8", xml_declaration=False, with_tail=False)
+        if document is None:
+            raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.")
         return self._reader.parse(self.sign(document))
 
     def _signature(self, root: _Element, size: int) -> tuple[bytes, int, bool]:

@@ -26,7 +26,7 @@ from duisign.errors import (
     UnsignedMessageError,
 )
 from duisign.inner_message import inner_documents
-from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
+from duisign.limits import EXPANSION_ALLOWANCE, MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
 from duisign.message import UnsignedMessage, VerifiedMessage
 from duisign.policy import Policy
 from duisign.request_id import sole_identifier
@@ -95,7 +95,7 @@ class Verifier:
         self._trust = trust
         self._policy = getattr(trust, "default_policy", None) if policy is None else policy
         self._reader = DocumentReader(max_octets, max_depth)
-        self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets, max_depth)
+        self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets + EXPANSION_ALLOWANCE, max_depth)
         self._unmarked_c14n = bool(accept_unmarked_exclusive_c14n)
         self._java_widths = bool(dangerously_accept_java_widths)
 
