@@ -21,8 +21,8 @@ lint: $(VENV)/.lint $(VENV)/.native
 	$(BIN)/stubtest --mypy-config-file pyproject.toml --allowlist stubtest-allowlist.txt --ignore-unused-allowlist $(patsubst src/duisign/%.pyi,duisign.%,$(wildcard src/duisign/*.pyi))
 
 bench: $(VENV)/.test $(VENV)/.native
-	$(BIN)/python bench/bench_sign.py $(BENCH)
-	$(BIN)/python bench/bench_verify.py $(BENCH)
+	@status=0; $(BIN)/python bench/bench_sign.py $(BENCH) || status=1; \
+	$(BIN)/python bench/bench_verify.py $(BENCH) || status=1; exit $$status
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml

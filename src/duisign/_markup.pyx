@@ -250,7 +250,8 @@ cdef char* copied(char* to, const char* start, const char* end) noexcept nogil:
 def splice(bytes document not None, bytes insertion not None, int drop_child, bint ends_with_root):
     """`document` with `insertion` before the root's end tag, and without child element number `drop_child`, if >= 0.
 
-    `ends_with_root`: the parser found no comment or instruction behind the root. A root without content is opened. ValueError if the document is not well-formed as far as this needs.
+    `ends_with_root`: the parser found no comment or instruction behind the root. A root without
+    content is opened. ValueError if the document is not well-formed as far as this needs.
     """
     cdef const char* start = PyBytes_AS_STRING(document)
     cdef const char* end = start + len(document)

@@ -136,8 +136,8 @@ cdef bint has_element(const xmlNode* node) noexcept nogil:
     return False
 
 
-cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1:
-    """Check the document as a whole, and find its Signatures."""
+cdef xmlNode* checked_root(_Element root) except NULL:
+    """The node of a root element, once the document as a whole is found fit."""
     cdef xmlNode* node = root._c_node
     if node == NULL or node.type != XML_ELEMENT_NODE:
         raise element_error()
@@ -145,6 +145,12 @@ cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) e
         raise doctype_error()
     if node.doc.version != NULL and strcmp(<const char*> node.doc.version, b"1.0") != 0:
         raise DocumentError("xml-version", "The document is not XML 1.0: declare and send XML 1.0.")
+    return node
+
+
+cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1:
+    """Check the document as a whole, and find its Signatures."""
+    cdef xmlNode* node = checked_root(root)
     if size >= LONG_WALK:
         with nogil:
             find_signatures(node, max_depth, places)
@@ -180,7 +186,14 @@ def digest_for_signing(
     cdef const xmlNs* ns
     cdef int index = -1
     cdef bint binds_ds = False
-    locate(root, max_depth, size, &places)
+    checked_root(root)
+    places.outer = NULL
+    # Mostly there is none: then one walk does for the search and the digest.
+    digest = canonical(
+        <xmlNode*> root._c_node.doc, NULL, algorithm, (), max_depth, size, True, size >= LONG_WALK, True
+    )
+    if digest is None:
+        locate(root, max_depth, size, &places)
     if places.outer != NULL:
         if not replace:
             raise SignatureExistsError("signature-exists", exists_sentence)
@@ -194,9 +207,10 @@ def digest_for_signing(
         if ns.prefix != NULL and strcmp(<const char*> ns.prefix, b"ds") == 0:
             binds_ds = ns.href != NULL and strcmp(<const char*> ns.href, DSIG) == 0
         ns = ns.next
-    digest = canonical(
-        <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, True, size >= LONG_WALK
-    )
+    if digest is None:
+        digest = canonical(
+            <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, True, size >= LONG_WALK, False
+        )
     return digest, binds_ds, index, root._c_node.next == NULL
 
 
@@ -307,13 +321,13 @@ cdef class SignatureElement:
         """The canonical octets of the document without this Signature: what DigestValue is about."""
         return canonical(
             <xmlNode*> self.root._c_node.doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
-            self.max_depth, self.size, False, self.size >= LONG_WALK,
+            self.max_depth, self.size, False, self.size >= LONG_WALK, False,
         )
 
     def signed_info_digest(self):
         """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
         if self.digest_text is None:
-            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False)
+            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False, False)
         signed_info = _copy_usual_start()
         signed_info.update(self.digest_text + USUAL_END)
         return signed_info.digest()

@@ -23,6 +23,7 @@ cdef enum:
     # Characters of a raw signature in base64.
     BASE64_OF_RAW = 88
 
+cdef bytes VALUE_TAG = b"<ds:SignatureValue>"
 cdef const char* ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 cdef unsigned char[256] SEXTETS
 memset(SEXTETS, FOREIGN, 256)
@@ -176,18 +177,34 @@ cdef char* put_base64(char* out, const unsigned char* octets, Py_ssize_t length)
     return out
 
 
-def signature_text(bytes before not None, bytes der not None, bytes behind not None):
-    """`before`, the raw form of a DER signature in base64 (88 characters), `behind`: in one piece.
+def base64_text(bytes octets not None, bytes behind not None):
+    """`octets` in base64, padded and in one line, and `behind`: in one piece."""
+    cdef Py_ssize_t length = (len(octets) + 2) // 3 * 4
+    cdef bytes text = PyBytes_FromStringAndSize(NULL, length + len(behind))
+    cdef char* out = put_base64(PyBytes_AS_STRING(text), octets, len(octets))
+    memcpy(out, PyBytes_AS_STRING(behind), len(behind))
+    return text
 
-    Raises ValueError if `der` is no signature for P-256.
+
+def signature_text(bytes start not None, bytes digest_text not None, bytes der not None, bytes behind not None):
+    """A Signature in one piece: `start`, `digest_text` to the end of SignedInfo, SignatureValue, `behind`.
+
+    The SignatureValue is the raw form of a DER signature in base64, 88 characters. Raises ValueError if `der` is no
+    signature for P-256.
     """
     cdef unsigned char[2 * INTEGER] raw
     cdef bytes text
     cdef char* out
     read_der(der, len(der), raw)
-    text = PyBytes_FromStringAndSize(NULL, len(before) + BASE64_OF_RAW + len(behind))
+    text = PyBytes_FromStringAndSize(
+        NULL, len(start) + len(digest_text) + len(VALUE_TAG) + BASE64_OF_RAW + len(behind)
+    )
     out = PyBytes_AS_STRING(text)
-    memcpy(out, PyBytes_AS_STRING(before), len(before))
-    out = put_base64(out + len(before), raw, 2 * INTEGER)
+    memcpy(out, PyBytes_AS_STRING(start), len(start))
+    out += len(start)
+    memcpy(out, PyBytes_AS_STRING(digest_text), len(digest_text))
+    out += len(digest_text)
+    memcpy(out, PyBytes_AS_STRING(VALUE_TAG), len(VALUE_TAG))
+    out = put_base64(out + len(VALUE_TAG), raw, 2 * INTEGER)
     memcpy(out, PyBytes_AS_STRING(behind), len(behind))
     return text

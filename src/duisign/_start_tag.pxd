@@ -11,6 +11,7 @@ cdef enum Failure:
     NONE = 0
     TOO_DEEP
     RELATIVE_NAMESPACE
+    SIGNATURE_MET
     LONG_NAMESPACE
     ENTITY_REFERENCE
     UNKNOWN_NODE
@@ -27,6 +28,8 @@ cdef struct Walk:
     const xmlNode* excluded
     bint exclusive
     bint with_comments
+    # stop with SIGNATURE_MET at any Signature of XMLDSig
+    bint stop_at_signature
     # prefixes that Exclusive C14N treats inclusively; "" is #default
     const char** inclusive
     int inclusive_count

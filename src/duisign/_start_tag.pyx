@@ -14,6 +14,8 @@ from duisign._octets cimport put, put_attribute_value, put_octet, put_string
 from duisign._pointers cimport pointers_add, pointers_sort
 
 
+cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
+
 cdef enum:
     # Octets of a namespace URI. Genuine ones have fewer than 60; each is compared and written many times over.
     LONGEST_URI = 2048
@@ -205,6 +207,10 @@ cdef void open_element(Walk* walk, const xmlNode* element, bint apex) noexcept n
         attribute = attribute.next
     if walk.failure:
         return
+    if walk.stop_at_signature and element.name[0] == c"S" and strcmp(<const char*> element.name, b"Signature") == 0:
+        if strcmp(namespace_uri(element.ns), DSIG) == 0:
+            walk.failure = SIGNATURE_MET
+            return
     put_octet(walk.out, c"<")
     put_name(walk.out, element.ns, element.name)
     if walk.exclusive:

@@ -16,5 +16,5 @@ cdef enum Canonicalization:
 
 cdef object canonical(
     xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
-    int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil,
+    int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil, bint stop_at_signature,
 )

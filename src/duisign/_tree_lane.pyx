@@ -20,8 +20,8 @@ from duisign._octets cimport (
 )
 from duisign._pointers cimport pointers_free, pointers_open
 from duisign._start_tag cimport (
-    ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, NONE, RELATIVE_NAMESPACE, TOO_DEEP, UNKNOWN_NODE, UNSERIALIZABLE,
-    Walk, declare_ancestors, open_element, put_name, text,
+    ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, NONE, RELATIVE_NAMESPACE, SIGNATURE_MET, TOO_DEEP,
+    UNKNOWN_NODE, UNSERIALIZABLE, Walk, declare_ancestors, open_element, put_name, text,
 )
 
 from lxml import etree
@@ -209,12 +209,13 @@ cdef size_t largest_form(Py_ssize_t size_hint) noexcept:
 
 cdef object canonical(
     xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
-    int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil,
+    int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil, bint stop_at_signature,
 ):
     """The canonical octets of a document or element node as bytes, or their SHA-256 digest (32 octets).
 
     The caller keeps the tree alive, and unchanged when the GIL is released. `inclusive_prefixes` is a tuple of
-    UTF-8 bytes, b"" for #default. Raises CanonicalizationError, MemoryError.
+    UTF-8 bytes, b"" for #default. `stop_at_signature`: None if there is any Signature, or no
+    telling because of the depth. Raises CanonicalizationError, MemoryError.
     """
     cdef Walk walk
     cdef Octets out
@@ -230,6 +231,7 @@ cdef object canonical(
     walk.excluded = excluded
     walk.exclusive = (algorithm & EXCLUSIVE) != 0
     walk.with_comments = (algorithm & WITH_COMMENTS) != 0
+    walk.stop_at_signature = stop_at_signature
     walk.inclusive = NULL
     walk.inclusive_count = 0
     walk.max_depth = max_depth
@@ -250,12 +252,14 @@ cdef object canonical(
             walk_apex(&walk, apex)
         if walk.in_scope.failed or walk.rendered.failed or walk.attributes.failed or walk.namespaces.failed:
             raise MemoryError
+        if walk.failure == SIGNATURE_MET or (stop_at_signature and walk.failure == TOO_DEEP):
+            return None
         if walk.failure:
             raise CanonicalizationError(*FAILURES[walk.failure])
         if out.too_long:
             raise CanonicalizationError(
                 "canonical-form-too-large",
-                "The canonical form is out of proportion to the document: namespaces are repeated; refuse the document.",
+                "The canonical form is out of proportion: namespaces are repeated without end; refuse the document.",
             )
         return octets_take(&out)
     finally:
@@ -277,6 +281,7 @@ cdef object canonical_source(
         raise doctype_error()
     return canonical(
         <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, digest, True,
+        False,
     )
 
 

@@ -41,6 +41,7 @@ _STATELESS = frozenset(
 )
 """Codecs, by Python's names, in which an octet below 128 that stands for markup never means anything else. UTF-7,
 ISO 2022 and their like are left out: markup can hide in them."""
+_fromstring = etree.fromstring
 _LABEL_OCTETS = 1024
 """Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
 
@@ -127,7 +128,7 @@ class DocumentReader:
                 huge_tree=True,
             )
         try:
-            return etree.fromstring(document, parser)
+            return _fromstring(document, parser)
         except etree.XMLSyntaxError as error:
             (line, column), number = error.position, error.code
         except (etree.LxmlError, ValueError, LookupError):

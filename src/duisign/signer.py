@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from binascii import b2a_base64
 from hashlib import sha256
 from typing import TYPE_CHECKING, Literal
 
@@ -14,7 +13,7 @@ from lxml import etree
 
 from duisign._markup import splice, strip
 from duisign._signature_element import digest_for_signing, read_signature
-from duisign._signature_value import signature_text
+from duisign._signature_value import base64_text, signature_text
 from duisign.algorithms import KeyInfo, Profile
 from duisign.certificate_index import CertificateIndex
 from duisign.document import DocumentReader
@@ -173,8 +172,8 @@ class Signer:
 
     def _check_key_info(self) -> None:
         """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""
-        digest = b"A" * 43 + b"=" + _BEHIND_DIGEST + b"<ds:SignatureValue>"
-        signature = signature_text(self._start + digest, _ANY_SIGNATURE, self._behind_signature)
+        digest_text = base64_text(bytes(32), _BEHIND_DIGEST)
+        signature = signature_text(self._start, digest_text, _ANY_SIGNATURE, self._behind_signature)
         try:
             document = b"<a>" + signature + b"</a>"
             root = DocumentReader().parse(document)
@@ -260,12 +259,12 @@ class Signer:
         digest, binds_ds, drop, ends_with_root = digest_for_signing(
             root, self._algorithm, self._replace, self._reader.max_depth, size, _EXISTS
         )
-        rest = b2a_base64(digest, newline=False) + _BEHIND_DIGEST
+        digest_text = base64_text(digest, _BEHIND_DIGEST)
         signed_info = self._signed_info.copy()
-        signed_info.update(rest)
+        signed_info.update(digest_text)
         der = self._key.sign(signed_info.digest(), self._ecdsa)
-        before = (self._start_bound if binds_ds else self._start) + rest + b"<ds:SignatureValue>"
-        return signature_text(before, der, self._behind_signature), drop, ends_with_root
+        start = self._start_bound if binds_ds else self._start
+        return signature_text(start, digest_text, der, self._behind_signature), drop, ends_with_root
 
     def _too_long(self) -> DocumentError:
         return DocumentError(
@@ -291,7 +290,7 @@ class Signer:
         again = digest_for_signing(
             self._reader.parse(signed), self._algorithm, True, self._reader.max_depth, len(signed), _EXISTS
         )
-        if b2a_base64(again[0], newline=False) + b"</ds:DigestValue>" not in signature:
+        if base64_text(again[0], b"</ds:DigestValue>") not in signature:
             raise _not_as_parsed()
         return signed
 
