@@ -42,7 +42,7 @@ def test_the_two_commands_are_targets_and_ci_runs_them():
         assert recipe
         for path in re.findall(r"\b(?:bench|tests|src)/[\w/]+\.py\b", recipe[1]):
             assert (ROOT / path).exists(), path
-    assert {"make demo", "make lint", "make test"} <= set(ci)
+    assert {"make demo", "make lint", "make test", "make bench BENCH=--fast"} <= set(ci)
 
 
 def test_the_examples_run(folder):

@@ -111,7 +111,8 @@ cdef bytes octets_take(Octets* octets):
         raise MemoryError
     if octets.digesting:
         if octets.sha256 == NULL:
-            return sha256(PyMemoryView_FromMemory(<char*> octets.data, octets.length, PyBUF_READ)).digest()
+            # A copy of a few thousand octets costs less than a view of them.
+            return sha256(PyBytes_FromStringAndSize(<char*> octets.data, octets.length)).digest()
         if octets.length and _update(octets, octets.data, octets.length) < 0:
             raise MemoryError
         return (<object> octets.sha256).digest()

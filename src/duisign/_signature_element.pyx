@@ -16,11 +16,11 @@ from duisign._tree_lane cimport EXCLUSIVE, canonical
 
 from hashlib import sha256
 
+from duisign import limits
 from duisign.algorithms import Profile
 from duisign.errors import (
     DocumentError, SignatureExistsError, SignatureFormatError, UnsignedMessageError, doctype_error, element_error,
 )
-from duisign.limits import MAX_KEY_HINTS
 
 cdef enum:
     # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
@@ -55,6 +55,7 @@ cdef bytes USUAL_START = (
 cdef bytes USUAL_END = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 cdef object _copy_usual_start = sha256(USUAL_START).copy
 
+cdef int MAX_KEY_HINTS = limits.MAX_KEY_HINTS
 cdef object _DUIS = Profile.DUIS
 cdef object _SIGNXML = Profile.SIGNXML
 

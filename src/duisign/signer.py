@@ -205,7 +205,8 @@ class Signer:
         `document`: one XML document in any encoding that libxml2 and Python read alike, which the result keeps.
         Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
         """
-        return self.sign_parsed(document, *self._reader.read(document))
+        root, is_utf8 = self._reader.read(document)
+        return self.sign_parsed(document, root, is_utf8)
 
     def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
