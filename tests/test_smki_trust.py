@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import subprocess
+import sys
 import threading
 import time
 
@@ -487,6 +488,30 @@ def test_ten_thousand_certificates(smki):
     Verifier(large).verify(forge(smki.user))
     found = large.signatories([("issuer-serial", "CN=duisign test CA,OU=07", str(many[-1].serial_number))])
     assert found[0].certificate.certificate == many[-1]
+
+
+MEMORY = """
+import gc, psutil
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from duisign import SmkiTrust
+from duisign.testing import TEST_POLICY_OID, Smki
+smki, key = Smki.create(), ec.generate_private_key(ec.SECP256R1())
+ids = [f"00-DB-12-34-00-00-{n >> 8:02X}-{n & 255:02X}" for n in range(10_000)]
+many = [smki.issue(entity_id=one, role=0x87, private_key=key).certificate.public_bytes(Encoding.DER) for one in ids]
+gc.collect()
+before = psutil.Process().memory_info().rss
+root, ca = smki.root.certificate, smki.issuing_ca.certificate
+trust = SmkiTrust([root], [ca], many, [smki.crl()], policies=[TEST_POLICY_OID])
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+def test_ten_thousand_certificates_take_little_memory():
+    """Under 100 MB, in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)
+    print(f"10,000 certificates take {int(done.stdout) / 1e6:.0f} MB")
+    assert int(done.stdout) < 100_000_000
 
 
 def test_openssl_never_refuses_what_is_accepted(smki, tmp_path):
