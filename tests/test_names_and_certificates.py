@@ -234,8 +234,15 @@ class TestMessages:
                 duisign.message_class(template.format(variant).encode())
                 is duisign.MessageClass.UNKNOWN_REMOTE_PARTY_COMMAND
             )
-        for variant in ("6.24.2", "1.1.1", "", "6.230"):
+        for variant in ("6.24.2", "1.1.1"):
             assert duisign.message_class(template.format(variant).encode()) is duisign.MessageClass.DEVICE_RESPONSE
+        # What contradicts itself, or nobody knows, has no class: it could be one that must be signed.
+        second = "</sr:ServiceReferenceVariant><sr:ServiceReferenceVariant>"
+        for variant in ("", "6.230", "06.21", f"6.21{second}4.1.1", f"4.1.1{second}4.1.1"):
+            assert duisign.message_class(template.format(variant).encode()) is None
+        for payload in ("<sr:GBCSPayload/><sr:GBCSPayload/>", "<sr:FutureDatedDeviceAlertMessage/><sr:GBCSPayload/>"):
+            document = template.format("6.21").replace("<sr:GBCSPayload>AA==</sr:GBCSPayload>", payload)
+            assert duisign.message_class(document.encode()) is None
 
     @pytest.mark.parametrize(
         ("text", "parsed"),

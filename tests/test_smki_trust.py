@@ -202,6 +202,31 @@ class TestPaths:
         )
         refused(trust, leaf, duisign.CertificatePathError, "certificate-path")
 
+    def odd_text(self, smki):
+        """A certificate that cryptography reads and OpenSSL does not: a BMPString with a surrogate pair."""
+        from cryptography.x509.name import _ASN1Type
+
+        key, template = ec.generate_private_key(ec.SECP256R1()), smki.issuing_ca.certificate
+        text = x509.NameAttribute(NameOID.ORGANIZATIONAL_UNIT_NAME, "a\U0001f600", _ASN1Type.BMPString)
+        begin, end = template.not_valid_before_utc, template.not_valid_after_utc
+        odd = x509.Name([text])
+        builder = x509.CertificateBuilder(odd, odd, key.public_key(), 9, begin, end)
+        usage = smki.user.certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        return Identity(key, builder.add_extension(usage, critical=True).sign(key, hashes.SHA256()))
+
+    def test_what_openssl_cannot_read_is_refused_and_sinks_no_store(self, smki):
+        odd = self.odd_text(smki)
+        trust = make_trust(smki, smki.user, odd)
+        with pytest.raises(duisign.CertificatePathError):
+            trust.validate(odd.certificate)
+        crls = [smki.crl(), smki.crl(issuer=smki.root)]
+        known = [odd.certificate, smki.issuing_ca.certificate]
+        store = SmkiTrust([smki.root.certificate], known, [smki.user.certificate], crls, policies=[TEST_POLICY_OID])
+        assert len(store.problems) == 1
+        store.validate(smki.user.certificate)
+        with pytest.raises(duisign.ConfigurationError):
+            SmkiTrust([odd.certificate], policies=[TEST_POLICY_OID])
+
     def test_one_issuer_and_serial_for_two_certificates(self, smki):
         twin_root = Smki.create()
         twin = twin_root.issue(entity_id=EUI, role=XML_SIGN, serial_number=smki.user.certificate.serial_number)
@@ -314,6 +339,35 @@ class TestRevocation:
             with pytest.raises(duisign.ConfigurationError) as caught:
                 make_trust(smki, crls=[crl])
             assert caught.value.code == "crl"
+
+    def test_partial_crls_are_refused_whatever_their_criticality(self, smki):
+        trust = make_trust(smki)
+        Verifier(trust).verify(forge(smki.user))
+        trust.add_crls([smki.crl([smki.user], number=2)])
+        partial = x509.IssuingDistributionPoint(None, None, False, False, None, False, True)
+        for extension in (x509.DeltaCRLIndicator(2), partial):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                trust.add_crls([self.crl(smki, number=3, extension=extension, critical=False)])
+            assert caught.value.code == "crl"
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+
+    @pytest.mark.parametrize("spoil", [lambda pem: pem[:-12], lambda pem: pem.replace(b"X509 CRL", b"CRL")])
+    def test_crls_that_are_cut_short_or_mislabelled_are_refused(self, smki, tmp_path, spoil):
+        smki.write(tmp_path)
+        trust = SmkiTrust(
+            [tmp_path / "root.pem"],
+            [tmp_path / "issuing-ca.pem"],
+            [tmp_path / "user.pem"],
+            [tmp_path],
+            policies=[TEST_POLICY_OID],
+        )
+        newer = smki.crl([smki.user], number=2).public_bytes(serialization.Encoding.PEM)
+        (tmp_path / "newer.pem").write_bytes(spoil(newer))
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert caught.value.code == "source"
+        with pytest.raises(duisign.ConfigurationError):
+            make_trust(smki, crls=[smki.crl().public_bytes(serialization.Encoding.PEM) + spoil(newer)])
 
     def test_revocation_takes_effect_at_once(self, smki):
         trust = make_trust(smki)

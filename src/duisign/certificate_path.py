@@ -61,10 +61,14 @@ class CertificatePath:
             assert authority is not None
             self._links.append((authority, subject.serial_number))
 
+    def has_current_authorities(self, now: float) -> bool:
+        """Whether the CA certificates of the path are valid now; others of the same CAs may be."""
+        return self._authority_period[0] <= now <= self._authority_period[1]
+
     def check_period(self, now: float) -> None:
         """Raise CertificateError unless all of the path is within its validity periods."""
         self._leaf.check_usable(now)
-        if not self._authority_period[0] <= now <= self._authority_period[1]:
+        if not self.has_current_authorities(now):
             raise CertificatePathError(
                 "certificate-path", "A CA certificate above the signer's is not valid now: load its successor."
             )
@@ -119,10 +123,27 @@ class PathValidator:
         self._strict = need_authority_key_identifier
         self._known = {one.fingerprint: one for one in (*intermediates, *roots)}
         self._roots = {one.fingerprint for one in roots}
-        self._anchors = [crypto.X509.from_cryptography(one.certificate) for one in roots]
+        self._anchors = []
+        for one in roots:
+            anchor = self._converted(one)
+            if anchor is None:
+                raise ConfigurationError("root", "OpenSSL cannot read a root certificate: obtain the right one.")
+            self._anchors.append(anchor)
         self._issuers: dict[object, list[crypto.X509]] = {}
+        self.unreadable: list[OrganisationCertificate] = []
         for one in intermediates:
-            self._issuers.setdefault(one.subject, []).append(crypto.X509.from_cryptography(one.certificate))
+            converted = self._converted(one)
+            if converted is None:
+                self.unreadable.append(one)
+            else:
+                self._issuers.setdefault(one.subject, []).append(converted)
+
+    def _converted(self, certificate: OrganisationCertificate) -> crypto.X509 | None:
+        """The certificate for OpenSSL, whose reader refuses some that cryptography's takes."""
+        try:
+            return self._crypto.X509.from_cryptography(certificate.certificate)
+        except (self._crypto.Error, ValueError):
+            return None
 
     def validate(self, leaf: OrganisationCertificate, now: float, index: RevocationIndex | None) -> CertificatePath:
         """The path of a certificate, valid at `now` (seconds since the epoch).
@@ -148,6 +169,8 @@ class PathValidator:
         strict = self._crypto.X509StoreFlags.X509_STRICT
         try:
             return self._run(leaf, now, crls, strict)
+        except self._crypto.Error:
+            raise _bad_path("OpenSSL cannot read a certificate or CRL of the path") from None
         except self._crypto.X509StoreContextError as error:
             number, depth, reason = _numbers(error)
             if number == _NO_AUTHORITY_KEY_IDENTIFIER and depth == 0 and not self._strict:
@@ -176,7 +199,9 @@ class PathValidator:
         if flags:
             store.set_flags(flags)
         store.set_time(dt.datetime.fromtimestamp(now, dt.UTC))
-        certificate = crypto.X509.from_cryptography(leaf.certificate)
+        certificate = self._converted(leaf)
+        if certificate is None:
+            raise _bad_path("OpenSSL cannot read the signer's certificate")
         context = crypto.X509StoreContext(store, certificate, self._issuers.get(leaf.issuer, []))
         chain = [one.to_cryptography() for one in context.get_verified_chain()]
         return [leaf, *(self._known_or_new(certificate) for certificate in chain[1:])]

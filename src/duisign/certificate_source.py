@@ -21,6 +21,7 @@ MAX_SOURCE_OCTETS = 64 * 1024 * 1024
 """Octets of a file of certificates or CRLs: room for a CRL of a million entries."""
 
 _BLOCK = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----.*?-----END \1-----", re.DOTALL)
+_BEGIN = re.compile(rb"-----BEGIN ([^-\r\n]*)-----")
 _SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".crl"})
 """Files of a folder that are looked at; a folder may hold keys and notes too."""
 
@@ -74,6 +75,12 @@ def _pieces(octets: bytes, kind: bytes) -> tuple[list[bytes], bool]:
     return [block[0] for block in blocks if block[1] == kind], True
 
 
+def _has_incomplete(octets: bytes, words: tuple[bytes, ...]) -> bool:
+    """Whether a PEM block whose label has one of the words is cut short, or labelled as nobody labels it."""
+    begun = [label for label in _BEGIN.findall(octets) if any(word in label for word in words)]
+    return len(begun) != sum(any(word in block[1] for word in words) for block in _BLOCK.finditer(octets))
+
+
 def certificates_of(sources: Iterable[object]) -> tuple[list[x509.Certificate], list[Problem]]:
     """All certificates of `sources` that can be read, in their order, and what could not be.
 
@@ -88,6 +95,8 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[x509.Certificate], 
             continue
         for where, octets, named in _octets(source, f"certificate {number}"):
             pieces, pem = _pieces(octets, b"CERTIFICATE")
+            if pem and _has_incomplete(octets, (b"CERTIFICATE",)):
+                problems.append(Problem(where, "A certificate in this file is cut short; it was left out."))
             if not pieces and named:
                 raise ConfigurationError("source", f"{where} holds no certificate.")
             for index, piece in enumerate(pieces, 1):
@@ -115,6 +124,8 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
             continue
         for where, octets, named in _octets(source, f"CRL {number}"):
             pieces, pem = _pieces(octets, b"X509 CRL")
+            if pem and _has_incomplete(octets, (b"CRL",)):
+                raise ConfigurationError("source", f"{where} holds a CRL that is cut short or mislabelled.")
             if not pem and not named and _is_certificate(octets):
                 continue
             if not pieces and named:

@@ -156,7 +156,8 @@ def _trimmed(text: str) -> str:
     trimmed = text.strip(" \t\r\n")
     # An escaped space at the end belongs to the value: give back what the backslash needs.
     backslashes = len(trimmed) - len(trimmed.rstrip("\\"))
-    return f"{trimmed} " if backslashes % 2 else trimmed
+    cut = not text.endswith(trimmed)
+    return f"{trimmed} " if backslashes % 2 and cut else trimmed
 
 
 def _value(text: str) -> str:
@@ -172,6 +173,7 @@ def parse_name(text: str) -> DistinguishedName:
 
     The result compares equal to `comparable_name` of the same name. ValueError if the text is no name.
     """
+    text = _trimmed(text)
     if len(text) > MAX_NAME_CHARACTERS:
         raise ValueError("name too long")
     names = []

@@ -13,6 +13,7 @@ from lxml import etree
 from duisign._message_facts import MessageFacts, message_facts
 from duisign.document import DocumentReader
 from duisign.request_id import collapsed
+from duisign.service_reference import SERVICE_REFERENCES
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -72,14 +73,15 @@ def _of_response_message(facts: MessageFacts) -> MessageClass | None:
     payloads = [name for name in facts.payloads if name not in _REFERENCES]
     if not payloads:
         return MessageClass.ACKNOWLEDGEMENT
-    kinds = {_RESPONSE_MESSAGE.get(name) for name in payloads}
-    if len(kinds) != 1:
+    kind = _RESPONSE_MESSAGE.get(payloads[0]) if len(set(payloads)) == 1 else None
+    if kind is not MessageClass.DEVICE_RESPONSE or payloads[0] != "GBCSPayload":
+        return kind
+    # Which of two classes it is hangs on the variant: where that is not clear, neither is the class.
+    variants = [collapsed(text) for text in facts.variants]
+    if len(payloads) > 1 or len(variants) != 1 or variants[0] not in SERVICE_REFERENCES:
         return None
-    kind = kinds.pop()
-    if kind is MessageClass.DEVICE_RESPONSE and payloads == ["GBCSPayload"]:
-        variants = {collapsed(text) for text in facts.variants}
-        if len(variants) == 1 and variants <= UNKNOWN_REMOTE_PARTY_SERVICES:
-            return MessageClass.UNKNOWN_REMOTE_PARTY_COMMAND
+    if variants[0] in UNKNOWN_REMOTE_PARTY_SERVICES:
+        return MessageClass.UNKNOWN_REMOTE_PARTY_COMMAND
     return kind
 
 

@@ -22,6 +22,9 @@ __all__ = ["Authority", "RevocationIndex", "RevocationList", "authority_of"]
 Authority = tuple[DistinguishedName, bytes]
 """A CA as far as CRLs go: its name, and its public key as an uncompressed point. Its certificate may be renewed."""
 
+_PARTIAL = frozenset({x509.DeltaCRLIndicator.oid, x509.IssuingDistributionPoint.oid})
+"""Extensions that make a CRL speak for less than its CA, critical or not."""
+
 _TOLERATED = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
 """Extensions that may be critical. Any other critical one limits or enlarges what the CRL means."""
 
@@ -58,14 +61,14 @@ def _read(crl: x509.CertificateRevocationList) -> RevocationList | str:
         for extension in crl.extensions:
             if isinstance(extension.value, x509.CRLNumber):
                 number = extension.value.crl_number
-            if extension.critical and extension.oid not in _TOLERATED:
+            if extension.oid in _PARTIAL or (extension.critical and extension.oid not in _TOLERATED):
                 return "has a critical extension that is not understood: only complete, direct CRLs are read"
         if number is None:
             return "has no CRL number"
         if crl.next_update_utc is None:
             return "does not say when it ends (nextUpdate)"
         for entry in crl:
-            if any(extension.critical for extension in entry.extensions):
+            if any(one.critical or isinstance(one.value, x509.CertificateIssuer) for one in entry.extensions):
                 return "has an entry with a critical extension that is not understood"
         return RevocationList(crl, number, crl.next_update_utc.timestamp())
     except Exception as error:

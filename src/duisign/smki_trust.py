@@ -113,8 +113,10 @@ class SmkiTrust:
         anchors = [OrganisationCertificate(root) for root in roots]
         authorities = [*anchors, *_readable(intermediates, problems)]
         certificates = _readable(known, problems)
+        validator = PathValidator(anchors, authorities[len(anchors) :], self._policies, **self._options)
+        problems += [Problem(repr(one), "OpenSSL cannot read this certificate.") for one in validator.unreadable]
         return _State(
-            PathValidator(anchors, authorities[len(anchors) :], self._policies, **self._options),
+            validator,
             authorities,
             CertificateIndex(Signatory(one) for one in certificates),
             RevocationIndex(
@@ -157,7 +159,7 @@ class SmkiTrust:
     def _path(self, certificate: OrganisationCertificate) -> CertificatePath:
         state, now = self._state, self._now()
         path = state.paths.get(certificate.fingerprint)
-        if path is None:
+        if path is None or not path.has_current_authorities(now):
             index = state.revocations if self._check_revocation and not self._accept_unknown else None
             path = state.validator.validate(certificate, now, index)
             if len(state.paths) >= _CACHED_PATHS:
