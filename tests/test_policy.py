@@ -242,6 +242,12 @@ class TestRefusals:
             verifier.verify(b"<a>")
         assert caught.value.request_id is None
 
+    def test_names_cannot_break_lines_or_steer_terminals(self, smki, verifier):
+        for name, told in (("CN=a\n\tb,OU=07", "CN=a b,OU=07"), ("CN=a\u009b2J,OU=07", None), ("CN=a\u202eb", None)):
+            with pytest.raises(duisign.UnknownSignerError) as caught:
+                verifier.verify(forge(smki.user, ("@ISSUER@", name)))
+            assert (caught.value.signer or {}).get("issuer") == told
+
     def test_names_that_are_no_names_are_not_told(self, smki, verifier):
         with pytest.raises(duisign.SignatureFormatError) as caught:
             verifier.verify(forge(smki.user, ("@ISSUER@", "secret payload")))
@@ -339,9 +345,10 @@ def test_what_the_policy_costs_is_within_a_tenth(smki, samples):
             for _ in range(50):
                 verifier.verify(document)
             measured.append((time.perf_counter() - begin) / 50)
-    pinned, smki_time = (statistics.median(measured) for measured in times)
-    print(f"pinned {pinned * 1e6:.1f} us, SMKI {smki_time * 1e6:.1f} us, ratio {smki_time / pinned:.3f}")
-    assert smki_time <= 1.10 * pinned
+    # Of the ratios within rounds, as in bench/: a burst of other work then spoils a round and not the figure.
+    ratio = statistics.median(smki_time / pinned for pinned, smki_time in zip(*times, strict=True))
+    print(f"SMKI / pinned {ratio:.3f}")
+    assert ratio <= 1.10
 
 
 def test_validity_is_asked_at_the_time_of_the_message(smki, samples):

@@ -137,4 +137,8 @@ def named_signer(hints: Hints | None) -> dict[str, str | None] | None:
         serial = serial_number_of(pairs[0][2])
     except (ValueError, SignatureFormatError):
         return None
-    return {"issuer": pairs[0][1].strip(_SPACE), "serial_number": str(serial), "role": None, "entity_id": None}
+    issuer = " ".join(pairs[0][1].split())
+    if not issuer.isprintable():
+        # Whoever wrote the message wrote this: it must not steer a terminal or break a line of a log.
+        return None
+    return {"issuer": issuer, "serial_number": str(serial), "role": None, "entity_id": None}

@@ -202,7 +202,7 @@ class Signer:
     def sign(self, document: bytes) -> bytes:
         """The document with a Signature before its root's end tag; everything outside it stays byte for byte.
 
-        `document`: one XML document in any encoding that libxml2 and Python read alike, which the result keeps.
+        `document`: one XML document in UTF-8, UTF-16, UTF-32 or a stateless encoding, which the result keeps.
         Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
         """
         root, is_utf8 = self._reader.read(document)

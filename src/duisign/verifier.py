@@ -129,8 +129,8 @@ class Verifier:
         """The inner message of a SMETS1 response or alert, verified as the document of its own that it was signed as.
 
         `message`: the outer message, verified by whoever is trusted for it. This Verifier's trust is that in the S1SP;
-        its policy is not applied. Raises UnsignedMessageError when there is no inner message, else what `verify`
-        raises.
+        no policy is applied and no role asked, so pin the S1SP's own certificates. Raises UnsignedMessageError when
+        there is no inner message, else what `verify` raises.
         """
         if not isinstance(message, VerifiedMessage):
             raise DocumentError(
