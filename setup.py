@@ -23,7 +23,8 @@ extensions = [
         f"duisign.{source.stem}",
         [source.as_posix()],
         # Headers only: no libxml2 is linked, the nodes are read through lxml's own copy.
-        include_dirs=[path for path in lxml.get_include() if not path.endswith("__pycache__")],
+        include_dirs=["src/duisign", *(path for path in lxml.get_include() if not path.endswith("__pycache__"))],
+        depends=["src/duisign/_scan.h"],
         extra_compile_args=[] if os.name == "nt" else COMPILE_ARGS + WARNINGS,
     )
     for source in sorted(Path("src/duisign").glob("*.pyx"))

@@ -1,8 +1,8 @@
 # Namespace bindings of the open elements: a stack with a hash index, so that thousands of declarations cost
-# no more than a few. Strings are borrowed from the tree, which outlives the walk.
+# no more than a few. Prefixes and URIs are borrowed from the tree or the document, which outlives the walk.
 
 from libc.stdlib cimport free
-from libc.string cimport memset, strcmp
+from libc.string cimport memcmp, memset, strlen
 
 
 cdef enum:
@@ -11,11 +11,17 @@ cdef enum:
     INLINE_BUCKETS = 16
 
 
+cdef struct Text:
+    # borrowed, never NULL
+    const unsigned char* octets
+    size_t length
+
+
 cdef struct Binding:
-    # "" is the default namespace
-    const char* prefix
-    # "" is no namespace
-    const char* uri
+    # empty is the default namespace
+    Text prefix
+    # empty is no namespace
+    Text uri
     unsigned int hash
     # index of the binding below in the same bucket, or -1
     int below
@@ -36,6 +42,29 @@ cdef struct Bindings:
 cdef unsigned int binding_seed
 
 
+cdef inline Text text_of(const char* string) noexcept nogil:
+    cdef Text text
+    text.octets = <const unsigned char*> string
+    text.length = strlen(string)
+    return text
+
+
+cdef inline bint differ(Text one, Text other) noexcept nogil:
+    # Mostly they are the same octets of the tree or the document.
+    return one.length != other.length or (
+        one.octets != other.octets and memcmp(one.octets, other.octets, one.length) != 0
+    )
+
+
+cdef inline int ordered(Text one, Text other) noexcept nogil:
+    """Negative, 0 or positive, as strcmp: UTF-8 octets sort as code points do."""
+    cdef size_t length = one.length if one.length < other.length else other.length
+    cdef int order = memcmp(one.octets, other.octets, length)
+    if order != 0 or one.length == other.length:
+        return order
+    return -1 if one.length < other.length else 1
+
+
 cdef inline void bindings_open(Bindings* stack) noexcept nogil:
     stack.items = stack.inline_items
     stack.count = 0
@@ -53,38 +82,38 @@ cdef inline void bindings_free(Bindings* stack) noexcept nogil:
         free(stack.buckets)
 
 
-cdef inline unsigned int prefix_hash(const char* prefix) noexcept nogil:
+cdef inline unsigned int prefix_hash(Text prefix) noexcept nogil:
     # FNV-1a from a random seed, so that nobody can choose prefixes that share a bucket.
     cdef unsigned int value = binding_seed
-    while prefix[0] != 0:
-        value = (value ^ <unsigned char> prefix[0]) * <unsigned int> 16777619
-        prefix += 1
+    cdef size_t index
+    for index in range(prefix.length):
+        value = (value ^ prefix.octets[index]) * <unsigned int> 16777619
     return value ^ (value >> 15)
 
 
-cdef inline int bound_index(const Bindings* stack, const char* prefix) noexcept nogil:
+cdef inline int bound_index(const Bindings* stack, Text prefix) noexcept nogil:
     """The index of the binding of `prefix` that holds, or -1."""
     cdef unsigned int value = prefix_hash(prefix)
     cdef int index = stack.buckets[value & stack.mask]
     while index >= 0:
-        if stack.items[index].hash == value and strcmp(stack.items[index].prefix, prefix) == 0:
+        if stack.items[index].hash == value and not differ(stack.items[index].prefix, prefix):
             return index
         index = stack.items[index].below
     return -1
 
 
-cdef inline const char* bound_uri(const Bindings* stack, const char* prefix) noexcept nogil:
-    """The namespace URI that `prefix` is bound to; "" for none, bound or not."""
+cdef inline Text bound_uri(const Bindings* stack, Text prefix) noexcept nogil:
+    """The namespace URI that `prefix` is bound to; empty for none, bound or not."""
     cdef int index = bound_index(stack, prefix)
     if index < 0:
-        return b""
+        return text_of(b"")
     return stack.items[index].uri
 
 
 cdef int bindings_grow(Bindings* stack) noexcept nogil
 
 
-cdef inline void bind(Bindings* stack, const char* prefix, const char* uri) noexcept nogil:
+cdef inline void bind(Bindings* stack, Text prefix, Text uri) noexcept nogil:
     cdef Binding* item
     cdef int* bucket
     if stack.count == stack.capacity and bindings_grow(stack) < 0:

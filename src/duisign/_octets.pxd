@@ -26,6 +26,9 @@ cdef struct Octets:
     bint too_long
     # out of memory, or the digest refused: sticky, the output is void
     bint failed
+    # what is written behind `kept` will be dropped by octets_keep, and need not be held
+    bint discarding
+    size_t kept
     unsigned char inline_data[INLINE_OCTETS]
 
 
@@ -33,6 +36,17 @@ cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesti
 cdef void octets_free(Octets* octets) noexcept
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil
 cdef bytes octets_take(Octets* octets)
+
+
+cdef inline void octets_discard(Octets* octets) noexcept nogil:
+    """Drop all that is written from now on, until octets_keep."""
+    octets.discarding = True
+    octets.kept = octets.length
+
+
+cdef inline void octets_keep(Octets* octets) noexcept nogil:
+    octets.discarding = False
+    octets.length = octets.kept
 
 
 cdef inline void put(Octets* octets, const unsigned char* source, size_t length) noexcept nogil:

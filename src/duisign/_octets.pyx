@@ -26,6 +26,8 @@ cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesti
     octets.too_long = False
     octets.length = 0
     octets.failed = False
+    octets.discarding = False
+    octets.kept = 0
     octets.digesting = digesting
     octets.sha256 = NULL
     if capacity <= INLINE_OCTETS:
@@ -67,6 +69,9 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
     cdef size_t capacity
     cdef unsigned char* data
     if octets.failed:
+        return
+    if octets.discarding:
+        octets.length = octets.kept
         return
     # Counted here and not for every piece: what passes the buffer by is at most its capacity.
     if octets.length + length > octets.remaining:

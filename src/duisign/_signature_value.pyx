@@ -20,10 +20,7 @@ cdef enum:
     PADDING = 64
     SPACE = 65
     FOREIGN = 66
-    # Characters of a raw signature in base64.
-    BASE64_OF_RAW = 88
 
-cdef bytes VALUE_TAG = b"<ds:SignatureValue>"
 cdef const char* ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 cdef unsigned char[256] SEXTETS
 memset(SEXTETS, FOREIGN, 256)
@@ -133,7 +130,7 @@ cdef bytes der_from_raw(const unsigned char* raw, Py_ssize_t width):
     return PyBytes_FromStringAndSize(<char*> der, 2 + length)
 
 
-cdef int read_der(const unsigned char* source, Py_ssize_t length, unsigned char* raw) except -1:
+cdef int raw_from_der(const unsigned char* source, Py_ssize_t length, unsigned char* raw) except -1:
     """Write the 64 octets r‖s of a DER signature for P-256; ValueError if it is none."""
     cdef Py_ssize_t at = 2
     cdef int integer, width
@@ -175,36 +172,3 @@ cdef char* put_base64(char* out, const unsigned char* octets, Py_ssize_t length)
         out[3] = c"="
         out += 4
     return out
-
-
-def base64_text(bytes octets not None, bytes behind not None):
-    """`octets` in base64, padded and in one line, and `behind`: in one piece."""
-    cdef Py_ssize_t length = (len(octets) + 2) // 3 * 4
-    cdef bytes text = PyBytes_FromStringAndSize(NULL, length + len(behind))
-    cdef char* out = put_base64(PyBytes_AS_STRING(text), octets, len(octets))
-    memcpy(out, PyBytes_AS_STRING(behind), len(behind))
-    return text
-
-
-def signature_text(bytes start not None, bytes digest_text not None, bytes der not None, bytes behind not None):
-    """A Signature in one piece: `start`, `digest_text` to the end of SignedInfo, SignatureValue, `behind`.
-
-    The SignatureValue is the raw form of a DER signature in base64, 88 characters. Raises ValueError if `der` is no
-    signature for P-256.
-    """
-    cdef unsigned char[2 * INTEGER] raw
-    cdef bytes text
-    cdef char* out
-    read_der(der, len(der), raw)
-    text = PyBytes_FromStringAndSize(
-        NULL, len(start) + len(digest_text) + len(VALUE_TAG) + BASE64_OF_RAW + len(behind)
-    )
-    out = PyBytes_AS_STRING(text)
-    memcpy(out, PyBytes_AS_STRING(start), len(start))
-    out += len(start)
-    memcpy(out, PyBytes_AS_STRING(digest_text), len(digest_text))
-    out += len(digest_text)
-    memcpy(out, PyBytes_AS_STRING(VALUE_TAG), len(VALUE_TAG))
-    out = put_base64(out + len(VALUE_TAG), raw, 2 * INTEGER)
-    memcpy(out, PyBytes_AS_STRING(behind), len(behind))
-    return text

@@ -3,14 +3,14 @@
 Canonical XML 1.0 sections 2.2 to 2.4, Exclusive XML Canonicalization 1.0 section 3.
 """
 
-from libc.string cimport strcmp, strlen
+from libc.string cimport strcmp
 
 from lxml.includes.tree cimport (
     XML_ELEMENT_NODE, XML_ENTITY_REF_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
 )
 
-from duisign._bindings cimport Binding, Bindings, bind, bound_index, bound_uri
-from duisign._octets cimport put, put_attribute_value, put_octet, put_string
+from duisign._bindings cimport Binding, Bindings, Text, bind, bound_index, bound_uri, differ, ordered, text_of
+from duisign._octets cimport put, put_attribute_value, put_octet
 from duisign._pointers cimport pointers_add, pointers_sort
 
 
@@ -21,11 +21,6 @@ cdef enum:
     LONGEST_URI = 2048
 
 cdef const char* XML_NAMESPACE = b"http://www.w3.org/XML/1998/namespace"
-
-
-cdef inline bint differ(const char* one, const char* other) noexcept nogil:
-    # Mostly they are the same string of the tree.
-    return one != other and strcmp(one, other) != 0
 
 
 cdef inline const char* namespace_prefix(const xmlNs* ns) noexcept nogil:
@@ -54,7 +49,7 @@ cdef bint is_absolute(const char* uri) noexcept nogil:
 
 
 cdef int by_prefix(const void* left, const void* right) noexcept nogil:
-    return strcmp((<const Binding*> left).prefix, (<const Binding*> right).prefix)
+    return ordered((<const Binding*> left).prefix, (<const Binding*> right).prefix)
 
 
 cdef int by_expanded_name(const void* left, const void* right) noexcept nogil:
@@ -76,20 +71,20 @@ cdef inline bint is_xml_namespace(const xmlNs* ns) noexcept nogil:
 cdef void declare(Walk* walk, const xmlNode* element) noexcept nogil:
     """Bring the declarations of one element into scope, without those that repeat what holds already."""
     cdef const xmlNs* ns = element.nsDef
-    cdef const char* prefix
-    cdef const char* uri
+    cdef Text prefix
+    cdef Text uri
     while ns != NULL:
-        prefix = text(ns.prefix)
-        uri = text(ns.href)
-        if strcmp(prefix, b"xml") != 0:
-            if uri[0] == 0:
-                if prefix[0] != 0:
+        prefix = text_of(text(ns.prefix))
+        uri = text_of(text(ns.href))
+        if not is_xml_namespace(ns):
+            if uri.length == 0:
+                if prefix.length != 0:
                     walk.failure = INCONSISTENT_NAMESPACES
                     return
-            elif not is_absolute(uri):
+            elif not is_absolute(<const char*> uri.octets):
                 walk.failure = RELATIVE_NAMESPACE
                 return
-            elif strlen(uri) > LONGEST_URI:
+            elif uri.length > LONGEST_URI:
                 walk.failure = LONG_NAMESPACE
                 return
             if differ(bound_uri(&walk.in_scope, prefix), uri):
@@ -109,13 +104,13 @@ cdef inline void check_binding(Walk* walk, const xmlNs* ns, bint attribute) noex
     elif is_xml_namespace(ns):
         if strcmp(uri, XML_NAMESPACE) != 0:
             walk.failure = INCONSISTENT_NAMESPACES
-    elif differ(bound_uri(&walk.in_scope, prefix), uri):
+    elif differ(bound_uri(&walk.in_scope, text_of(prefix)), text_of(uri)):
         walk.failure = INCONSISTENT_NAMESPACES
     else:
         walk.consistent = ns
 
 
-cdef inline void render(Walk* walk, const char* prefix, const char* uri) noexcept nogil:
+cdef inline void render(Walk* walk, Text prefix, Text uri) noexcept nogil:
     """Exclusive C14N section 3: write a binding unless the nearest written one of its prefix is the same."""
     if differ(bound_uri(&walk.rendered, prefix), uri):
         bind(&walk.rendered, prefix, uri)
@@ -128,18 +123,18 @@ cdef void put_namespaces(Walk* walk, Bindings* stack, int first, bint apex) noex
     walk.namespaces.count = 0
     for index in range(first, stack.count):
         item = &stack.items[index]
-        if apex and (item.uri[0] == 0 or bound_index(stack, item.prefix) != index):
+        if apex and (item.uri.length == 0 or bound_index(stack, item.prefix) != index):
             continue
         pointers_add(&walk.namespaces, item)
     pointers_sort(&walk.namespaces, by_prefix)
     for index in range(walk.namespaces.count):
         item = <Binding*> walk.namespaces.items[index]
         put(walk.out, b" xmlns", 6)
-        if item.prefix[0] != 0:
+        if item.prefix.length != 0:
             put_octet(walk.out, c":")
-            put_string(walk.out, item.prefix)
+            put(walk.out, item.prefix.octets, item.prefix.length)
         put(walk.out, b'="', 2)
-        put_attribute_value(walk.out, <const unsigned char*> item.uri)
+        put_attribute_value(walk.out, item.uri.octets)
         put_octet(walk.out, c'"')
 
 
@@ -191,7 +186,8 @@ cdef void open_element(Walk* walk, const xmlNode* element, bint apex) noexcept n
     cdef int first = 0 if apex else walk.in_scope.count
     cdef int rendered = walk.rendered.count
     cdef int index
-    cdef const char* uri
+    cdef Text prefix
+    cdef Text uri
     cdef xmlAttr* attribute
     if element.nsDef != NULL:
         declare(walk, element)
@@ -215,16 +211,17 @@ cdef void open_element(Walk* walk, const xmlNode* element, bint apex) noexcept n
     put_name(walk.out, element.ns, element.name)
     if walk.exclusive:
         if not is_xml_namespace(element.ns):
-            render(walk, namespace_prefix(element.ns), namespace_uri(element.ns))
+            render(walk, text_of(namespace_prefix(element.ns)), text_of(namespace_uri(element.ns)))
         for index in range(walk.attributes.count):
             attribute = <xmlAttr*> walk.attributes.items[index]
             if attribute.ns != NULL and not is_xml_namespace(attribute.ns):
-                render(walk, namespace_prefix(attribute.ns), namespace_uri(attribute.ns))
+                render(walk, text_of(namespace_prefix(attribute.ns)), text_of(namespace_uri(attribute.ns)))
         if apex or element.nsDef != NULL:
             for index in range(walk.inclusive_count):
-                uri = bound_uri(&walk.in_scope, walk.inclusive[index])
-                if uri[0] != 0 or walk.inclusive[index][0] == 0:
-                    render(walk, walk.inclusive[index], uri)
+                prefix = text_of(walk.inclusive[index])
+                uri = bound_uri(&walk.in_scope, prefix)
+                if uri.length != 0 or prefix.length == 0:
+                    render(walk, prefix, uri)
         if walk.rendered.count != rendered:
             put_namespaces(walk, &walk.rendered, rendered, False)
     elif walk.in_scope.count != first:

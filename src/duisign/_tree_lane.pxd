@@ -18,3 +18,6 @@ cdef object canonical(
     xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
     int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil, bint stop_at_signature,
 )
+
+
+cdef size_t largest_form(Py_ssize_t size_hint) noexcept

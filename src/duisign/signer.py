@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from hashlib import sha256
-from typing import TYPE_CHECKING, Literal
+import os
+from base64 import b64encode
+from typing import TYPE_CHECKING, Any, Literal
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from lxml import etree
 
+from duisign._byte_lane import ByteLane
 from duisign._markup import splice, strip
 from duisign._signature_element import digest_for_signing, read_signature
-from duisign._signature_value import base64_text, signature_text
+from duisign._signature_frame import SignatureFrame
 from duisign.algorithms import KeyInfo, Profile
 from duisign.certificate_index import CertificateIndex
 from duisign.document import DocumentReader
@@ -24,6 +26,8 @@ from duisign.organisation_certificate import OrganisationCertificate, load_certi
 from duisign.trust import Signatory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography import x509
     from lxml.etree import _Element
 
@@ -42,9 +46,8 @@ _TRANSFORMS = {
     ),
 }
 _DIGEST_METHOD = ("ds:DigestMethod", "http://www.w3.org/2001/04/xmlenc#sha256")
-_BEHIND_DIGEST = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 
-# Numbers that the tree lane knows the canonicalizations of the document by.
+# Numbers that the lanes know the canonicalizations of the document by.
 _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
 
 # An ECDSA signature in DER of which nothing but its form is asked: r = s = 1.
@@ -69,6 +72,27 @@ def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
         f'<ds:SignedInfo{binding}>{methods}<ds:Reference URI=""><ds:Transforms>{transforms}</ds:Transforms>'
         f"{empty(*_DIGEST_METHOD)}<ds:DigestValue>"
     ).encode()
+
+
+def _frame(
+    profile: Profile, key_info: bytes, sign_digest: Callable[[bytes, Any], bytes], ecdsa: ec.ECDSA | None
+) -> SignatureFrame:
+    start = _signed_info_start(profile, canonical=False)
+    return SignatureFrame(
+        _signed_info_start(profile, canonical=True),
+        b"<ds:Signature" + _BINDING + b">" + start,
+        b"<ds:Signature>" + start,
+        key_info,
+        sign_digest,
+        ecdsa,
+    )
+
+
+def _uses_byte_lane() -> bool:
+    lanes = os.environ.get("DUISIGN_LANES", "both")
+    if lanes not in ("both", "tree"):
+        raise ConfigurationError("lanes", 'The environment variable DUISIGN_LANES must be "both" or "tree".')
+    return lanes == "both"
 
 
 def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey:
@@ -105,16 +129,12 @@ class Signer:
 
     __slots__ = (
         "_algorithm",
-        "_behind_signature",
+        "_byte_lane",
         "_certificate",
-        "_ecdsa",
-        "_key",
+        "_frame",
         "_profile",
         "_reader",
         "_replace",
-        "_signed_info",
-        "_start",
-        "_start_bound",
         "_strip",
     )
 
@@ -138,9 +158,9 @@ class Signer:
         if existing_signature not in ("refuse", "replace"):
             raise ConfigurationError("existing-signature", 'existing_signature must be "refuse" or "replace".')
         self._reader = DocumentReader(max_octets, max_depth)
-        self._key = _load_private_key(private_key)
+        key = _load_private_key(private_key)
         self._certificate = OrganisationCertificate(load_certificate(certificate))
-        if self._certificate.public_key != self._key.public_key():
+        if self._certificate.public_key != key.public_key():
             raise ConfigurationError(
                 "key-certificate-mismatch", "The certificate does not hold the public key of the private key."
             )
@@ -150,7 +170,7 @@ class Signer:
                 "The certificate's keyUsage has no digitalSignature: sign with another.",
             )
         try:
-            self._ecdsa = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
+            ecdsa = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
         except UnsupportedAlgorithm:
             raise ConfigurationError(
                 "deterministic",
@@ -160,22 +180,19 @@ class Signer:
         self._algorithm = _LANE_ALGORITHM[profile]
         self._strip = whitespace == "strip"
         self._replace = existing_signature == "replace"
-        self._signed_info = sha256(_signed_info_start(profile, canonical=True))
-        start = _signed_info_start(profile, canonical=False)
-        self._start = b"<ds:Signature" + _BINDING + b">" + start
-        self._start_bound = b"<ds:Signature>" + start
-        self._behind_signature = (
-            b"</ds:SignatureValue>" + key_info_octets(key_info, self._certificate) + b"</ds:Signature>"
-        )
+        key_info_element = key_info_octets(key_info, self._certificate)
+        self._check_key_info(_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE, None))
+        self._frame = _frame(profile, key_info_element, key.sign, ecdsa)
+        self._byte_lane = None
+        if _uses_byte_lane():
+            self._byte_lane = ByteLane(
+                self._frame, self._algorithm, self._strip, self._replace, max_octets, max_depth
+            )
 
-        self._check_key_info()
-
-    def _check_key_info(self) -> None:
+    def _check_key_info(self, frame: SignatureFrame) -> None:
         """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""
-        digest_text = base64_text(bytes(32), _BEHIND_DIGEST)
-        signature = signature_text(self._start, digest_text, _ANY_SIGNATURE, self._behind_signature)
         try:
-            document = b"<a>" + signature + b"</a>"
+            document = b"<a>" + frame.signature(bytes(32), False) + b"</a>"
             root = DocumentReader().parse(document)
             hints = read_signature(root, True, True, False, False, MAX_DEPTH, len(document)).key_hints()
             readable = not hints or bool(CertificateIndex([Signatory(self._certificate)]).find(hints))
@@ -205,6 +222,10 @@ class Signer:
         `document`: one XML document in UTF-8, UTF-16, UTF-32 or a stateless encoding, which the result keeps.
         Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
         """
+        if self._byte_lane is not None:
+            signed = self._byte_lane.sign(document)
+            if signed is not None:
+                return signed
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
 
@@ -260,12 +281,7 @@ class Signer:
         digest, binds_ds, drop, ends_with_root = digest_for_signing(
             root, self._algorithm, self._replace, self._reader.max_depth, size, _EXISTS
         )
-        digest_text = base64_text(digest, _BEHIND_DIGEST)
-        signed_info = self._signed_info.copy()
-        signed_info.update(digest_text)
-        der = self._key.sign(signed_info.digest(), self._ecdsa)
-        start = self._start_bound if binds_ds else self._start
-        return signature_text(start, digest_text, der, self._behind_signature), drop, ends_with_root
+        return self._frame.signature(digest, binds_ds), drop, ends_with_root
 
     def _too_long(self) -> DocumentError:
         return DocumentError(
@@ -291,7 +307,7 @@ class Signer:
         again = digest_for_signing(
             self._reader.parse(signed), self._algorithm, True, self._reader.max_depth, len(signed), _EXISTS
         )
-        if base64_text(again[0], b"</ds:DigestValue>") not in signature:
+        if b64encode(again[0]) not in signature:
             raise _not_as_parsed()
         return signed
 

@@ -1,0 +1,22 @@
+from duisign._signature_frame import SignatureFrame
+
+SCAN: str
+
+def canonical_document(
+    document: bytes, algorithm: int, strip: bool, replace: bool, max_depth: int, digest: bool
+) -> str | tuple[bytes, bytes, int, bool, bytes | None]: ...
+
+class ByteLane:
+    def __init__(
+        self,
+        frame: SignatureFrame,
+        algorithm: int,
+        strip: bool,
+        replace: bool,
+        max_octets: int,
+        max_depth: int,
+    ) -> None: ...
+    def sign(self, document: object) -> bytes | None: ...
+    def declined(self) -> dict[str, int]: ...
+    @property
+    def signed(self) -> int: ...

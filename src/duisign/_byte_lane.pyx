@@ -1,0 +1,745 @@
+"""The byte lane: from a document's octets to their canonical form in one pass, without a tree.
+
+For signing alone. It takes the plain UTF-8 subset of XML that DUIS messages use, without DOCTYPE, and declines
+everything else: then the tree lane decides, and words the refusal. Two properties hold for every input, and are
+fuzzed: it declines, or gives exactly the octets and the splice of the tree lane; and what libxml2 refuses is declined.
+
+XML 1.0 (fifth edition), Namespaces in XML 1.0, Canonical XML 1.0, Exclusive XML Canonicalization 1.0.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from duisign._bindings cimport Text, bindings_free, bindings_open, differ, text_of, unbind_to
+from duisign._byte_tag cimport (
+    DECLINES, DOCTYPE, DUISIGN_SCAN, ENCODING, INSTRUCTION, MALFORMED, NAME, NAMESPACE, NOT_DECLINED, SIGNATURE,
+    TOO_DEEP, TOO_LARGE, XML_ATTRIBUTE, Decline, Lane, attributes_free, attributes_open, binds_ds_to_xmldsig, declined,
+    duisign_character, duisign_scan_name, duisign_scan_text, duisign_scan_to, duisign_skip_space, flush, put_character,
+    read_reference, read_start_tag,
+)
+from duisign._octets cimport (
+    DIGEST_BLOCK, Octets, octets_discard, octets_free, octets_keep, octets_open, octets_take, put, put_octet,
+)
+from duisign._pointers cimport pointers_free, pointers_open
+from duisign._signature_frame cimport SignatureFrame
+from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM, EXCLUSIVE, largest_form
+
+SCAN = DUISIGN_SCAN.decode()
+"""Which branch of the scanner was compiled: "SSE2", "NEON" or "plain"."""
+
+cdef enum:
+    # Octets of a document from which a scan is long enough to be worth giving up the GIL for.
+    LONG_SCAN = 32768
+    # Octets of a document that this lane takes. libxml2 has limits from 10^9 on.
+    LARGEST_DOCUMENT = 536870912
+
+cdef dict REASONS = {
+    MALFORMED: "malformed",
+    DOCTYPE: "doctype",
+    ENCODING: "encoding",
+    NAME: "name",
+    NAMESPACE: "namespace",
+    XML_ATTRIBUTE: "xml-attribute",
+    INSTRUCTION: "instruction",
+    SIGNATURE: "signature",
+    TOO_DEEP: "too-deep",
+    TOO_LARGE: "too-large",
+}
+
+
+cdef enum Content:
+    # of an element: not known yet whether it has element children; it has none; it has
+    UNKNOWN
+    LEAF
+    PARENT
+
+
+cdef struct OpenElement:
+    # as in the start tag
+    Text name
+    # bindings outside of it
+    int in_scope
+    int rendered
+    Content content
+
+
+cdef struct Scan:
+    Lane lane
+    const unsigned char* start
+    int depth
+    int max_depth
+    bint strip
+    bint replace
+    # the last markup was a CDATA section
+    bint after_cdata
+    bint binds_ds
+    # an element without content at the root: the splice is at its "/"
+    bint empty_root
+    Text root_name
+    # octets of the result before the Signature
+    size_t splice
+    # the Signature to drop was met; it is open
+    bint signature_met
+    bint in_signature
+    # owned: what is left of the document when something is dropped; NULL before
+    unsigned char* rest
+    size_t rest_length
+    # document octets from here on are not in rest yet
+    const unsigned char* unwritten
+    bint out_of_memory
+    OpenElement[DEPTH_LIMIT_MAXIMUM] open
+
+
+cdef bint drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
+    """Leave the octets from `start` to `end` out of the result; False without memory."""
+    if scan.rest == NULL:
+        scan.rest = <unsigned char*> malloc(scan.lane.end - scan.start)
+        if scan.rest == NULL:
+            scan.out_of_memory = True
+            return False
+    memcpy(scan.rest + scan.rest_length, scan.unwritten, start - scan.unwritten)
+    scan.rest_length += start - scan.unwritten
+    scan.unwritten = end
+    return True
+
+
+cdef inline size_t place(const Scan* scan, const unsigned char* at) noexcept nogil:
+    """The index in the result, so far without Signature, of what stands at `at` in the document."""
+    return scan.rest_length + (at - scan.unwritten)
+
+
+cdef const unsigned char* behind_character(Lane* lane, const unsigned char* at) noexcept nogil:
+    """Behind a character that a scan stopped at; NULL if it is none, after declining."""
+    cdef int length = duisign_character(at) if at[0] >= 0x80 else 0
+    if length == 0:
+        declined(lane, MALFORMED)
+        return NULL
+    return at + length
+
+
+cdef const unsigned char* end_of_line(Lane* lane, const unsigned char* at) noexcept nogil:
+    """Write the line feed that a carriage return, alone or with a line feed, stands for (XML 1.0 section 2.11)."""
+    flush(lane, at)
+    put_octet(lane.out, c"\n")
+    at += 2 if at[1] == c"\n" else 1
+    lane.run = at
+    return at
+
+
+cdef bint read_text(Lane* lane) noexcept nogil:
+    """Read character data up to the next "<"."""
+    cdef const unsigned char* start = lane.at
+    cdef const unsigned char* at = start
+    cdef unsigned int code
+    while True:
+        at = duisign_scan_text(at, lane.end)
+        if at[0] == c"<":
+            lane.at = at
+            return True
+        if at[0] == c"\r":
+            at = end_of_line(lane, at)
+        elif at[0] == c"&":
+            flush(lane, at)
+            at = read_reference(at, &code)
+            if at == NULL:
+                return declined(lane, MALFORMED)
+            if code == c"&":
+                put(lane.out, b"&amp;", 5)
+            elif code == c"<":
+                put(lane.out, b"&lt;", 4)
+            elif code == c">":
+                put(lane.out, b"&gt;", 4)
+            elif code == c"\r":
+                put(lane.out, b"&#xD;", 5)
+            else:
+                put_character(lane.out, code)
+            lane.run = at
+        elif at[0] == c">":
+            if at - start >= 2 and (at - 1)[0] == c"]" and (at - 2)[0] == c"]":
+                return declined(lane, MALFORMED)
+            flush(lane, at)
+            put(lane.out, b"&gt;", 4)
+            at += 1
+            lane.run = at
+        else:
+            at = behind_character(lane, at)
+            if at == NULL:
+                return False
+
+
+cdef bint read_cdata(Lane* lane) noexcept nogil:
+    """Read a CDATA section from its "<"; its canonical form is text."""
+    cdef const unsigned char* at = lane.at + 9
+    lane.run = at
+    while True:
+        at = duisign_scan_text(at, lane.end)
+        if at[0] == c">":
+            if at - lane.run >= 2 and (at - 1)[0] == c"]" and (at - 2)[0] == c"]":
+                flush(lane, at - 2)
+                lane.run = lane.at = at + 1
+                return True
+            flush(lane, at)
+            put(lane.out, b"&gt;", 4)
+            at += 1
+            lane.run = at
+        elif at[0] == c"<":
+            flush(lane, at)
+            put(lane.out, b"&lt;", 4)
+            at += 1
+            lane.run = at
+        elif at[0] == c"&":
+            flush(lane, at)
+            put(lane.out, b"&amp;", 5)
+            at += 1
+            lane.run = at
+        elif at[0] == c"\r":
+            at = end_of_line(lane, at)
+        else:
+            at = behind_character(lane, at)
+            if at == NULL:
+                return False
+
+
+cdef bint read_comment(Lane* lane) noexcept nogil:
+    """Read a comment from its "<" and move behind it. Nothing is written."""
+    cdef const unsigned char* at = lane.at + 4
+    while True:
+        at = duisign_scan_to(at, lane.end, c"-")
+        if at[0] == c"-":
+            if at[1] != c"-":
+                at += 1
+            elif at[2] != c">":
+                return declined(lane, MALFORMED)
+            else:
+                lane.at = at + 3
+                return True
+        elif at[0] == c"\r":
+            at += 1
+        else:
+            at = behind_character(lane, at)
+            if at == NULL:
+                return False
+
+
+cdef bint read_instruction(Lane* lane) noexcept nogil:
+    """Read a processing instruction from its "<", write its canonical form, and move behind it."""
+    cdef const unsigned char* target = lane.at + 2
+    cdef const unsigned char* at = duisign_scan_name(target, lane.end)
+    if at == target or not (c"a" <= (target[0] | 0x20) <= c"z" or target[0] == c"_") or at[0] >= 0x80 or at[0] == c":":
+        return declined(lane, INSTRUCTION)
+    if at - target >= 3 and (target[0] | 0x20) == c"x" and (target[1] | 0x20) == c"m" and (target[2] | 0x20) == c"l":
+        return declined(lane, INSTRUCTION)
+    put(lane.out, b"<?", 2)
+    put(lane.out, target, at - target)
+    lane.run = at
+    if at[0] != c"?":
+        at = duisign_skip_space(at)
+        if at == lane.run:
+            return declined(lane, MALFORMED)
+        lane.run = at
+        if at[0] != c"?" or at[1] != c">":
+            put_octet(lane.out, c" ")
+    elif at[1] != c">":
+        return declined(lane, MALFORMED)
+    while True:
+        at = duisign_scan_to(at, lane.end, c"?")
+        if at[0] == c"?":
+            at += 1
+            if at[0] == c">":
+                flush(lane, at + 1)
+                lane.run = lane.at = at + 1
+                return True
+        elif at[0] == c"\r":
+            at = end_of_line(lane, at)
+        else:
+            at = behind_character(lane, at)
+            if at == NULL:
+                return False
+
+
+cdef const unsigned char* behind(
+    const unsigned char* at, const unsigned char* end, const char* closing, size_t length,
+) noexcept nogil:
+    """Behind the first `closing` (which ends in ">") that begins at `at` or later, or NULL."""
+    cdef const unsigned char* found = at
+    while found < end:
+        found = <const unsigned char*> memchr(found, c">", end - found)
+        if found == NULL:
+            return NULL
+        found += 1
+        if <size_t> (found - at) >= length and memcmp(found - length, closing, length) == 0:
+            return found
+    return NULL
+
+
+cdef Content content_ahead(const Lane* lane, const unsigned char* at) noexcept nogil:
+    """Whether an element whose content goes on with the markup at `at` has element children; UNKNOWN if malformed."""
+    while at != NULL:
+        if at[1] == c"/":
+            return LEAF
+        if at[1] == c"?":
+            at = behind(at + 2, lane.end, b"?>", 2)
+        elif at[1] == c"!" and at[2] == c"-":
+            at = behind(at + 4, lane.end, b"-->", 3)
+        elif at[1] == c"!":
+            at = behind(at + 3, lane.end, b"]]>", 3)
+        else:
+            return PARENT
+        if at != NULL:
+            at = <const unsigned char*> memchr(at, c"<", lane.end - at)
+    return UNKNOWN
+
+
+cdef inline bint begins(const Lane* lane, const unsigned char* at, const char* word, size_t length) noexcept nogil:
+    return <size_t> (lane.end - at) >= length and memcmp(at, word, length) == 0
+
+
+cdef bint strip_space(Scan* scan) noexcept nogil:
+    """Drop the white space before the next markup if it is all that stands there and the element has children."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* behind_space = duisign_skip_space(lane.at)
+    cdef OpenElement* parent = &scan.open[scan.depth - 1]
+    if behind_space[0] != c"<" or scan.after_cdata or begins(lane, behind_space, b"<![CDATA[", 9):
+        return True
+    if parent.content == UNKNOWN:
+        parent.content = content_ahead(lane, behind_space)
+        if parent.content == UNKNOWN:
+            return declined(lane, MALFORMED)
+    if parent.content == PARENT:
+        flush(lane, lane.at)
+        if not drop(scan, lane.at, behind_space):
+            return False
+        lane.at = lane.run = behind_space
+    return True
+
+
+cdef inline void leave_scope(Lane* lane, int in_scope, int rendered) noexcept nogil:
+    if lane.in_scope.count != in_scope or lane.rendered.count != rendered:
+        unbind_to(&lane.in_scope, in_scope)
+        unbind_to(&lane.rendered, rendered)
+        lane.known = False
+
+
+cdef bint looks_like_signature(const Lane* lane, const unsigned char* start) noexcept nogil:
+    """Whether the start tag at `start` has the local name Signature."""
+    cdef const unsigned char* name = start + 1
+    cdef const unsigned char* at = duisign_scan_name(name, lane.end)
+    if at[0] == c":":
+        name = at + 1
+        at = duisign_scan_name(name, lane.end)
+    return at - name == 9 and memcmp(name, b"Signature", 9) == 0
+
+
+cdef bint read_element_start(Scan* scan) noexcept nogil:
+    """Read a start tag or an empty element."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* start = lane.at
+    cdef OpenElement* element
+    cdef int in_scope = lane.in_scope.count
+    cdef int rendered = lane.rendered.count
+    cdef bint to_drop = False
+    if scan.depth == scan.max_depth:
+        return declined(lane, TOO_DEEP)
+    if scan.depth == 1 and looks_like_signature(lane, start):
+        if not scan.replace or scan.signature_met:
+            return declined(lane, SIGNATURE)
+        to_drop = True
+        flush(lane, start)
+        lane.run = start
+        octets_discard(lane.out)
+    elif start - lane.run > DIGEST_BLOCK:
+        flush(lane, start)
+        lane.run = start
+    if not read_start_tag(lane):
+        return False
+    if lane.is_signature != to_drop:
+        # Where none may be; or, at the place of one, an element of another namespace with its name.
+        return declined(lane, SIGNATURE)
+    if scan.depth:
+        scan.open[scan.depth - 1].content = PARENT
+    else:
+        scan.binds_ds = binds_ds_to_xmldsig(lane)
+        scan.root_name = lane.name
+        if lane.is_empty:
+            scan.empty_root = True
+            scan.splice = place(scan, lane.at - 2)
+    if to_drop:
+        scan.signature_met = scan.in_signature = True
+        if not drop(scan, start, lane.at):
+            return False
+    if lane.is_empty:
+        leave_scope(lane, in_scope, rendered)
+        if to_drop:
+            leave_signature(scan)
+        return True
+    element = &scan.open[scan.depth]
+    element.name = lane.name
+    element.in_scope = in_scope
+    element.rendered = rendered
+    element.content = UNKNOWN
+    scan.depth += 1
+    return True
+
+
+cdef void leave_signature(Scan* scan) noexcept nogil:
+    """Go on behind the Signature that is dropped."""
+    octets_keep(scan.lane.out)
+    scan.lane.run = scan.unwritten = scan.lane.at
+    scan.in_signature = False
+
+
+cdef bint read_end_tag(Scan* scan) noexcept nogil:
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* start = lane.at
+    cdef const unsigned char* at = start + 2
+    cdef const OpenElement* element = &scan.open[scan.depth - 1]
+    if not begins(lane, at, <const char*> element.name.octets, element.name.length):
+        return declined(lane, MALFORMED)
+    at += element.name.length
+    if at[0] != c">":
+        flush(lane, at)
+        lane.run = at = duisign_skip_space(at)
+        if at[0] != c">":
+            return declined(lane, MALFORMED)
+    lane.at = at + 1
+    scan.depth -= 1
+    leave_scope(lane, element.in_scope, element.rendered)
+    if scan.depth == 0:
+        scan.splice = place(scan, start)
+    elif scan.depth == 1 and scan.in_signature:
+        leave_signature(scan)
+    return True
+
+
+cdef bint read_markup_in_content(Scan* scan) noexcept nogil:
+    """Read what is neither tag nor text, from its "<"."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* at = lane.at
+    scan.after_cdata = False
+    flush(lane, at)
+    lane.run = at
+    if at[1] == c"?":
+        return read_instruction(lane)
+    if begins(lane, at, b"<!--", 4):
+        if not read_comment(lane):
+            return False
+        lane.run = lane.at
+        return True
+    if begins(lane, at, b"<![CDATA[", 9):
+        scan.after_cdata = True
+        return read_cdata(lane)
+    return declined(lane, MALFORMED)
+
+
+cdef bint read_root(Scan* scan) noexcept nogil:
+    """Read the root element from its "<"."""
+    cdef Lane* lane = &scan.lane
+    lane.run = lane.at
+    if not read_element_start(scan):
+        return False
+    while scan.depth:
+        if lane.at[0] != c"<":
+            if scan.strip and not scan.in_signature and not strip_space(scan):
+                return False
+            if not read_text(lane):
+                return False
+        if lane.at[1] == c"!" or lane.at[1] == c"?":
+            if not read_markup_in_content(scan):
+                return False
+            continue
+        scan.after_cdata = False
+        if lane.at[1] == c"/":
+            if not read_end_tag(scan):
+                return False
+        elif not read_element_start(scan):
+            return False
+    flush(lane, lane.at)
+    return True
+
+
+cdef bint read_around_root(Lane* lane, bint before) noexcept nogil:
+    """Read what stands before the root, up to its "<", or behind it, up to the end."""
+    while True:
+        lane.at = duisign_skip_space(lane.at)
+        if lane.at == lane.end:
+            return not before or declined(lane, MALFORMED)
+        if lane.at[0] != c"<":
+            return declined(lane, MALFORMED)
+        if lane.at[1] == c"?":
+            if not before:
+                put_octet(lane.out, c"\n")
+            if not read_instruction(lane):
+                return False
+            if before:
+                put_octet(lane.out, c"\n")
+        elif begins(lane, lane.at, b"<!--", 4):
+            if not read_comment(lane):
+                return False
+        elif lane.at[1] == c"!":
+            return declined(lane, DOCTYPE)
+        else:
+            return before or declined(lane, MALFORMED)
+
+
+cdef const unsigned char* pseudo_attribute(
+    const Lane* lane, const unsigned char* at, const char* name, size_t length, Text* value,
+) noexcept nogil:
+    """Read white space, `name`, "=" and a quoted value of the XML declaration; NULL if something else stands there."""
+    cdef const unsigned char* start = duisign_skip_space(at)
+    if start == at or not begins(lane, start, name, length):
+        return NULL
+    at = duisign_skip_space(start + length)
+    if at[0] != c"=":
+        return NULL
+    at = duisign_skip_space(at + 1)
+    if at[0] != c'"' and at[0] != c"'":
+        return NULL
+    value.octets = at + 1
+    at = <const unsigned char*> memchr(value.octets, at[0], lane.end - value.octets)
+    if at == NULL:
+        return NULL
+    value.length = at - value.octets
+    return at + 1
+
+
+cdef bint is_one_of(Text value, const char* one, const char* other) noexcept nogil:
+    return not differ(value, text_of(one)) or not differ(value, text_of(other))
+
+
+cdef bint read_declaration(Lane* lane) noexcept nogil:
+    """Read byte order mark and XML declaration, if they are there; every other encoding is declined."""
+    cdef const unsigned char* at
+    cdef const unsigned char* behind_value
+    cdef Text value
+    if begins(lane, lane.at, b"\xef\xbb\xbf", 3):
+        lane.at += 3
+    if not begins(lane, lane.at, b"<?xml", 5) or duisign_skip_space(lane.at + 5) == lane.at + 5:
+        return True
+    at = pseudo_attribute(lane, lane.at + 5, b"version", 7, &value)
+    if at == NULL or differ(value, text_of(b"1.0")):
+        return declined(lane, ENCODING)
+    behind_value = pseudo_attribute(lane, at, b"encoding", 8, &value)
+    if behind_value != NULL:
+        at = behind_value
+        if not is_one_of(value, b"UTF-8", b"utf-8"):
+            return declined(lane, ENCODING)
+    behind_value = pseudo_attribute(lane, at, b"standalone", 10, &value)
+    if behind_value != NULL:
+        at = behind_value
+        if not is_one_of(value, b"yes", b"no"):
+            return declined(lane, ENCODING)
+    at = duisign_skip_space(at)
+    if at[0] != c"?" or at[1] != c">":
+        return declined(lane, ENCODING)
+    lane.at = at + 2
+    return True
+
+
+cdef bint read_document(Scan* scan) noexcept nogil:
+    """The whole way; False after declining, or without memory."""
+    cdef Lane* lane = &scan.lane
+    if not (
+        read_declaration(lane) and read_around_root(lane, True) and read_root(scan) and read_around_root(lane, False)
+    ):
+        return False
+    if lane.out.length > lane.out.remaining:
+        return declined(lane, TOO_LARGE)
+    return True
+
+
+cdef int scan_open(
+    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
+) except -1:
+    cdef Lane* lane = &scan.lane
+    octets_open(out, len(document), largest_form(len(document)), digest)
+    lane.out = out
+    lane.at = lane.run = scan.start = scan.unwritten = <const unsigned char*> PyBytes_AS_STRING(document)
+    lane.end = lane.at + len(document)
+    lane.exclusive = (algorithm & EXCLUSIVE) != 0
+    bindings_open(&lane.in_scope)
+    bindings_open(&lane.rendered)
+    attributes_open(&lane.attributes)
+    attributes_open(&lane.declarations)
+    pointers_open(&lane.sorted)
+    lane.known = False
+    lane.decline = NOT_DECLINED
+    scan.depth = 0
+    scan.max_depth = max_depth
+    scan.strip = strip
+    scan.replace = replace
+    scan.after_cdata = scan.binds_ds = scan.empty_root = scan.signature_met = scan.in_signature = False
+    scan.splice = 0
+    scan.rest = NULL
+    scan.rest_length = 0
+    scan.out_of_memory = False
+    return 0
+
+
+cdef void scan_free(Scan* scan) noexcept:
+    cdef Lane* lane = &scan.lane
+    octets_free(lane.out)
+    bindings_free(&lane.in_scope)
+    bindings_free(&lane.rendered)
+    attributes_free(&lane.attributes)
+    attributes_free(&lane.declarations)
+    pointers_free(&lane.sorted)
+    free(scan.rest)
+
+
+cdef Decline scan_run(Scan* scan) except DECLINES:
+    """NOT_DECLINED, or why the document was declined."""
+    cdef Lane* lane = &scan.lane
+    cdef bint is_read
+    if lane.end - lane.at > LARGEST_DOCUMENT:
+        return TOO_LARGE
+    if lane.end - lane.at >= LONG_SCAN:
+        with nogil:
+            is_read = read_document(scan)
+    else:
+        is_read = read_document(scan)
+    if (
+        scan.out_of_memory or lane.in_scope.failed or lane.rendered.failed or lane.attributes.failed
+        or lane.declarations.failed or lane.sorted.failed or (lane.out.failed and not lane.out.too_long)
+    ):
+        raise MemoryError
+    if lane.out.too_long:
+        return TOO_LARGE
+    if lane.decline:
+        return lane.decline
+    assert is_read
+    return NOT_DECLINED
+
+
+cdef Py_ssize_t rest_length(const Scan* scan) noexcept:
+    """Octets of the document without what is dropped."""
+    return scan.rest_length + (scan.lane.end - scan.unwritten)
+
+
+cdef char* put_rest(const Scan* scan, char* out, size_t start, size_t end) noexcept:
+    """Write the octets from `start` to `end` of the document without what is dropped."""
+    cdef size_t held = scan.rest_length
+    if start < held:
+        memcpy(out, scan.rest + start, (end if end < held else held) - start)
+        out += (end if end < held else held) - start
+        start = held
+    if start < end:
+        memcpy(out, scan.unwritten + (start - held), end - start)
+        out += end - start
+    return out
+
+
+def canonical_document(
+    bytes document not None, int algorithm, bint strip, bint replace, int max_depth, bint digest,
+):
+    """What the lane makes of a document, for tests: why it declines, a str, or a tuple.
+
+    Its items: the canonical octets, or their digest; the document without what is dropped; the index in it where the
+    Signature goes; whether the root binds the prefix ds to XMLDSig; the name of a root that must be opened, or None.
+    """
+    cdef Octets out
+    cdef Scan scan
+    cdef bytes rest
+    cdef Decline decline
+    scan_open(&scan, &out, document, algorithm, strip, replace, max_depth, digest)
+    try:
+        decline = scan_run(&scan)
+        if decline:
+            return REASONS[decline]
+        rest = PyBytes_FromStringAndSize(NULL, rest_length(&scan))
+        put_rest(&scan, PyBytes_AS_STRING(rest), 0, len(rest))
+        name = None
+        if scan.empty_root:
+            name = PyBytes_FromStringAndSize(<const char*> scan.root_name.octets, scan.root_name.length)
+        return octets_take(&out), rest, scan.splice, scan.binds_ds, name
+    finally:
+        scan_free(&scan)
+
+
+cdef class ByteLane:
+    """Signs documents for one Signer, or declines them.
+
+    `algorithm`: 0 for C14N 1.0, 2 for Exclusive C14N. `strip`, `replace`: as the options of `Signer`.
+    """
+
+    cdef SignatureFrame frame
+    cdef int algorithm
+    cdef bint strip
+    cdef bint replace
+    cdef Py_ssize_t max_octets
+    cdef int max_depth
+    # documents by reason; those that were signed under NOT_DECLINED
+    cdef unsigned long long[DECLINES] counts
+
+    def __cinit__(
+        self, SignatureFrame frame not None, int algorithm, bint strip, bint replace, Py_ssize_t max_octets,
+        int max_depth,
+    ):
+        if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
+            raise ValueError("max_depth is out of range")
+        self.frame = frame
+        self.algorithm = algorithm
+        self.strip = strip
+        self.replace = replace
+        self.max_octets = max_octets
+        self.max_depth = max_depth
+
+    def sign(self, document):
+        """The signed document, or None: declined."""
+        cdef Octets out
+        cdef Scan scan
+        cdef Decline decline
+        cdef Py_ssize_t length
+        cdef bytes digest_text, der, signed
+        cdef char* to
+        if type(document) is not bytes or len(<bytes> document) > self.max_octets:
+            self.counts[<int> TOO_LARGE] += 1
+            return None
+        scan_open(
+            &scan, &out, <bytes> document, self.algorithm, self.strip, self.replace, self.max_depth, True
+        )
+        try:
+            decline = scan_run(&scan)
+            if decline:
+                self.counts[<int> decline] += 1
+                return None
+            length = rest_length(&scan) + self.frame.length(scan.binds_ds)
+            if scan.empty_root:
+                length += scan.root_name.length + 2
+            if length > self.max_octets:
+                self.counts[<int> TOO_LARGE] += 1
+                return None
+            digest_text = self.frame.digest_text(octets_take(&out))
+            der = self.frame.der_signature(digest_text)
+            signed = PyBytes_FromStringAndSize(NULL, length)
+            to = put_rest(&scan, PyBytes_AS_STRING(signed), 0, scan.splice)
+            if scan.empty_root:
+                to[0] = c">"
+                to = self.frame.put(to + 1, scan.binds_ds, digest_text, der)
+                to[0] = c"<"
+                to[1] = c"/"
+                memcpy(to + 2, scan.root_name.octets, scan.root_name.length)
+                to += 2 + scan.root_name.length
+                # Behind the "/" of the empty root.
+                scan.splice += 1
+            else:
+                to = self.frame.put(to, scan.binds_ds, digest_text, der)
+            put_rest(&scan, to, scan.splice, rest_length(&scan))
+            self.counts[<int> NOT_DECLINED] += 1
+            return signed
+        finally:
+            scan_free(&scan)
+
+    def declined(self):
+        """How often documents were declined, by reason."""
+        cdef int reason
+        cdef dict counts = {}
+        for reason in range(1, DECLINES):
+            if self.counts[reason]:
+                counts[REASONS[reason]] = self.counts[reason]
+        return counts
+
+    @property
+    def signed(self):
+        """How many documents this lane has signed."""
+        return self.counts[<int> NOT_DECLINED]

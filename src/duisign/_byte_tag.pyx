@@ -1,0 +1,603 @@
+"""The start tag in the byte lane: names, namespaces and attributes of one element, from octets to canonical octets.
+
+XML 1.0 section 3.1, Namespaces in XML 1.0, Canonical XML 1.0 sections 2.2 to 2.3, Exclusive XML Canonicalization 1.0
+section 3. What libxml2 refuses, or what is doubtful, is declined.
+"""
+
+from libc.limits cimport INT_MAX
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memcpy
+
+from duisign._bindings cimport Binding, bind, bound_uri, differ, ordered, text_of
+from duisign._octets cimport put_octet
+from duisign._pointers cimport Order, pointers_add, pointers_sort
+
+cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
+cdef const char* XMLNS_NAMESPACE = b"http://www.w3.org/2000/xmlns/"
+cdef const char* XML_NAMESPACE = b"http://www.w3.org/XML/1998/namespace"
+
+cdef enum:
+    # Octets of a name or namespace URI that this lane takes. libxml2 has a limit for names, far above; genuine names
+    # have fewer than 70.
+    LONGEST_NAME = 1000
+    # Characters end here (XML 1.0 production 2).
+    LAST_CODE = 0x10FFFF
+
+
+cdef void attributes_open(Attributes* array) noexcept nogil:
+    array.items = array.inline_items
+    array.count = 0
+    array.capacity = INLINE_ATTRIBUTES
+    array.failed = False
+
+
+cdef void attributes_free(Attributes* array) noexcept nogil:
+    if array.items != array.inline_items:
+        free(array.items)
+
+
+cdef Attribute* new_attribute(Attributes* array) noexcept nogil:
+    """A place behind the last one, or NULL without memory. Moves all others."""
+    cdef Attribute* items
+    if array.count == array.capacity:
+        if array.capacity > INT_MAX // 4:
+            array.failed = True
+            return NULL
+        if array.items == array.inline_items:
+            items = <Attribute*> malloc(2 * <size_t> array.capacity * sizeof(Attribute))
+            if items != NULL:
+                memcpy(items, array.inline_items, sizeof(array.inline_items))
+        else:
+            items = <Attribute*> realloc(array.items, 2 * <size_t> array.capacity * sizeof(Attribute))
+        if items == NULL:
+            array.failed = True
+            return NULL
+        array.items = items
+        array.capacity *= 2
+    array.count += 1
+    return &array.items[array.count - 1]
+
+
+cdef inline Text between(const unsigned char* start, const unsigned char* end) noexcept nogil:
+    cdef Text text
+    text.octets = start
+    text.length = end - start
+    return text
+
+
+cdef inline bint is_space(unsigned char octet) noexcept nogil:
+    return octet == c" " or octet == c"\n" or octet == c"\t" or octet == c"\r"
+
+
+cdef inline bint starts_name(unsigned char octet) noexcept nogil:
+    return c"a" <= (octet | 0x20) <= c"z" or octet == c"_"
+
+
+cdef const unsigned char* read_name(
+    Lane* lane, const unsigned char* at, Text* name, Text* prefix, Text* local,
+) noexcept nogil:
+    """Read a QName of ASCII characters; gives the octet behind it, or NULL."""
+    cdef const unsigned char* start = at
+    at = duisign_scan_name(at, lane.end)
+    prefix[0] = between(start, start)
+    local[0] = between(start, at)
+    if at[0] == c":" and starts_name(start[0]):
+        prefix[0] = local[0]
+        at = duisign_scan_name(at + 1, lane.end)
+        local[0] = between(prefix.octets + prefix.length + 1, at)
+    name[0] = between(start, at)
+    if not starts_name(local.octets[0]) or local.length == 0 or at[0] >= 0x80 or name.length > LONGEST_NAME:
+        declined(lane, NAME if at[0] >= 0x80 or name.length > LONGEST_NAME else MALFORMED)
+        return NULL
+    return at
+
+
+cdef const unsigned char* read_character_reference(const unsigned char* at, unsigned int* code) noexcept nogil:
+    cdef unsigned int base = 10
+    cdef unsigned int digit
+    cdef unsigned int value = 0
+    cdef bint any_digit = False
+    at += 2
+    if at[0] == c"x":
+        base = 16
+        at += 1
+    while at[0] != c";":
+        if c"0" <= at[0] <= c"9":
+            digit = at[0] - c"0"
+        elif base == 16 and c"a" <= (at[0] | 0x20) <= c"f":
+            digit = (at[0] | 0x20) - c"a" + 10
+        else:
+            return NULL
+        value = value * base + digit
+        if value > LAST_CODE:
+            return NULL
+        any_digit = True
+        at += 1
+    if not any_digit or (value < 0x20 and value != 9 and value != 10 and value != 13):
+        return NULL
+    if 0xD800 <= value <= 0xDFFF or value == 0xFFFE or value == 0xFFFF:
+        return NULL
+    code[0] = value
+    return at + 1
+
+
+cdef const unsigned char* read_reference(const unsigned char* at, unsigned int* code) noexcept nogil:
+    """Read a character reference or one of the five predefined entities, from its "&"; NULL for anything else."""
+    if at[1] == c"#":
+        return read_character_reference(at, code)
+    if at[1] == c"l" and at[2] == c"t" and at[3] == c";":
+        code[0] = c"<"
+        return at + 4
+    if at[1] == c"g" and at[2] == c"t" and at[3] == c";":
+        code[0] = c">"
+        return at + 4
+    if at[1] == c"a" and at[2] == c"m" and at[3] == c"p" and at[4] == c";":
+        code[0] = c"&"
+        return at + 5
+    if at[1] == c"a" and at[2] == c"p" and at[3] == c"o" and at[4] == c"s" and at[5] == c";":
+        code[0] = c"'"
+        return at + 6
+    if at[1] == c"q" and at[2] == c"u" and at[3] == c"o" and at[4] == c"t" and at[5] == c";":
+        code[0] = c'"'
+        return at + 6
+    return NULL
+
+
+cdef void put_character(Octets* out, unsigned int code) noexcept nogil:
+    """Write a character in UTF-8 as it is."""
+    cdef unsigned char[4] octets
+    if code < 0x80:
+        put_octet(out, code)
+        return
+    octets[0] = octets[1] = octets[2] = octets[3] = 0x80 | (code & 0x3F)
+    if code < 0x800:
+        octets[0] = 0xC0 | (code >> 6)
+        put(out, octets, 2)
+        return
+    if code < 0x10000:
+        octets[0] = 0xE0 | (code >> 12)
+        octets[1] = 0x80 | (code >> 6 & 0x3F)
+        put(out, octets, 3)
+        return
+    octets[0] = 0xF0 | (code >> 18)
+    octets[1] = 0x80 | (code >> 12 & 0x3F)
+    octets[2] = 0x80 | (code >> 6 & 0x3F)
+    put(out, octets, 4)
+
+
+cdef void put_value(Lane* lane, Text value) noexcept nogil:
+    """Write an attribute value that was read before: references expanded, white space and escapes as C14N has them."""
+    cdef Octets* out = lane.out
+    cdef const unsigned char* at = value.octets
+    cdef const unsigned char* end = at + value.length
+    cdef const unsigned char* run = at
+    cdef unsigned int code
+    while True:
+        # The quote behind the value is a stop.
+        at = duisign_scan_value(at, lane.end)
+        if at >= end:
+            put(out, run, end - run)
+            return
+        code = at[0]
+        if code == c"&":
+            put(out, run, at - run)
+            at = read_reference(at, &code)
+            if code == c"&":
+                put(out, b"&amp;", 5)
+            elif code == c"<":
+                put(out, b"&lt;", 4)
+            elif code == c'"':
+                put(out, b"&quot;", 6)
+            elif code == c"\t":
+                put(out, b"&#x9;", 5)
+            elif code == c"\n":
+                put(out, b"&#xA;", 5)
+            elif code == c"\r":
+                put(out, b"&#xD;", 5)
+            else:
+                put_character(out, code)
+            run = at
+        elif code == c'"':
+            put(out, run, at - run)
+            put(out, b"&quot;", 6)
+            at += 1
+            run = at
+        elif code == c"\t" or code == c"\n" or code == c"\r":
+            # XML 1.0 sections 2.11 and 3.3.3: a line end is one character, and literal white space a space.
+            put(out, run, at - run)
+            put_octet(out, c" ")
+            at += 2 if code == c"\r" and at[1] == c"\n" else 1
+            run = at
+        else:
+            at += 1
+
+
+cdef const unsigned char* read_value(Lane* lane, const unsigned char* at, Text* value, bint* plain) noexcept nogil:
+    """Read an attribute value from its quote; gives the octet behind the other quote, or NULL. Clears `plain` where
+    the canonical value is written otherwise."""
+    cdef unsigned char quote = at[0]
+    cdef unsigned int code
+    cdef int length
+    cdef const unsigned char* start = at + 1
+    if quote != c'"':
+        if quote != c"'":
+            declined(lane, MALFORMED)
+            return NULL
+        plain[0] = False
+    at = start
+    while True:
+        at = duisign_scan_value(at, lane.end)
+        if at[0] == quote:
+            value[0] = between(start, at)
+            return at + 1
+        if at[0] == c"'":
+            at += 1
+        elif at[0] >= 0x80:
+            length = duisign_character(at)
+            if length == 0:
+                break
+            at += length
+        elif at[0] == c"&":
+            plain[0] = False
+            at = read_reference(at, &code)
+            if at == NULL:
+                break
+        elif at[0] == c'"' or at[0] == c"\t" or at[0] == c"\n" or at[0] == c"\r":
+            plain[0] = False
+            at += 1
+        else:
+            break
+    declined(lane, MALFORMED)
+    return NULL
+
+
+cdef bint is_plain_uri(Text uri) noexcept nogil:
+    """Whether a namespace URI is absolute and so plain that every reading of RFC 3986 takes it.
+
+    Scheme, an optional authority that is a host name, path, query and fragment, without percent-encoding.
+    """
+    cdef const unsigned char* at = uri.octets
+    cdef const unsigned char* end = at + uri.length
+    cdef bint in_authority = False
+    cdef bint in_fragment = False
+    if uri.length > LONGEST_NAME or uri.length == 0 or not c"a" <= (at[0] | 0x20) <= c"z":
+        return False
+    while at < end and (c"a" <= (at[0] | 0x20) <= c"z" or c"0" <= at[0] <= c"9" or at[0] == c"-" or at[0] == c"."):
+        at += 1
+    if end - at < 2 or at[0] != c":":
+        return False
+    at += 1
+    if at[0] == c"/" and at[1] == c"/":
+        at += 2
+        in_authority = True
+        # A host must be there; "end" can be read, it is the quote.
+        if not (c"a" <= (at[0] | 0x20) <= c"z" or c"0" <= at[0] <= c"9"):
+            return False
+    while at < end:
+        if at[0] == c"/":
+            in_authority = False
+        elif at[0] == c"#":
+            if in_fragment:
+                return False
+            in_fragment = True
+            in_authority = False
+        elif at[0] == c":" or at[0] == c"?" or at[0] == c"_" or at[0] == c"~":
+            if in_authority:
+                return False
+        elif not (
+            c"a" <= (at[0] | 0x20) <= c"z" or c"0" <= at[0] <= c"9" or at[0] == c"-" or at[0] == c"."
+        ):
+            return False
+        at += 1
+    return True
+
+
+cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
+    """Bring one declaration into scope, unless it repeats what holds already; False if it is declined."""
+    cdef Text prefix = declaration.prefix
+    cdef Text uri = declaration.uri
+    if prefix.length >= 3 and memcmp(prefix.octets, b"xml", 3) == 0:
+        return declined(lane, NAMESPACE)
+    if uri.length == 0:
+        if prefix.length:
+            return declined(lane, MALFORMED)
+    elif not is_plain_uri(uri):
+        return declined(lane, NAMESPACE)
+    elif not differ(uri, text_of(XML_NAMESPACE)) or not differ(uri, text_of(XMLNS_NAMESPACE)):
+        return declined(lane, NAMESPACE)
+    if differ(bound_uri(&lane.in_scope, prefix), uri):
+        bind(&lane.in_scope, prefix, uri)
+    return True
+
+
+cdef int by_declared_prefix(const void* left, const void* right) noexcept nogil:
+    return ordered((<const Attribute*> left).prefix, (<const Attribute*> right).prefix)
+
+
+cdef int by_bound_prefix(const void* left, const void* right) noexcept nogil:
+    return ordered((<const Binding*> left).prefix, (<const Binding*> right).prefix)
+
+
+cdef int by_expanded_name(const void* left, const void* right) noexcept nogil:
+    # Canonical XML 1.0 section 2.2: namespace URI first, then local name.
+    cdef int order = ordered((<const Attribute*> left).uri, (<const Attribute*> right).uri)
+    if order != 0:
+        return order
+    return ordered((<const Attribute*> left).local, (<const Attribute*> right).local)
+
+
+cdef bint all_differ(Pointers* sorted_attributes, Order order) noexcept nogil:
+    cdef int index
+    for index in range(1, sorted_attributes.count):
+        if order(sorted_attributes.items[index - 1], sorted_attributes.items[index]) == 0:
+            return False
+    return True
+
+
+cdef void sort_attributes(Lane* lane, Attributes* array, Order order) noexcept nogil:
+    cdef int index
+    lane.sorted.count = 0
+    for index in range(array.count):
+        pointers_add(&lane.sorted, &array.items[index])
+    pointers_sort(&lane.sorted, order)
+
+
+cdef bint declare_all(Lane* lane) noexcept nogil:
+    """Bring the tag's declarations into scope; False if one is declined, or two bind one prefix."""
+    cdef int index
+    for index in range(lane.declarations.count):
+        if not declare(lane, &lane.declarations.items[index]):
+            return False
+    if lane.declarations.count > 1:
+        sort_attributes(lane, &lane.declarations, by_declared_prefix)
+        if lane.sorted.failed:
+            return False
+        if not all_differ(&lane.sorted, by_declared_prefix):
+            return declined(lane, MALFORMED)
+    lane.known = False
+    return True
+
+
+cdef inline bint resolve(Lane* lane, Text prefix, Text* uri, bint* to_render) noexcept nogil:
+    """The namespace URI of a prefix; False if it has none. Sets `to_render` where an exclusive form must write it."""
+    if lane.known and not differ(prefix, lane.known_prefix):
+        uri[0] = lane.known_uri
+        return True
+    uri[0] = bound_uri(&lane.in_scope, prefix)
+    if uri.length == 0 and prefix.length:
+        return declined(
+            lane, XML_ATTRIBUTE if prefix.length == 3 and memcmp(prefix.octets, b"xml", 3) == 0 else MALFORMED
+        )
+    if lane.exclusive and differ(bound_uri(&lane.rendered, prefix), uri[0]):
+        to_render[0] = True
+        return True
+    lane.known = True
+    lane.known_prefix = prefix
+    lane.known_uri = uri[0]
+    return True
+
+
+cdef inline void render(Lane* lane, Text prefix, Text uri) noexcept nogil:
+    """Exclusive C14N section 3: write a binding unless the nearest written one of its prefix is the same."""
+    if differ(bound_uri(&lane.rendered, prefix), uri):
+        bind(&lane.rendered, prefix, uri)
+
+
+cdef void put_namespaces(Lane* lane, Bindings* stack, int first) noexcept nogil:
+    """Write the bindings from index `first` up, by prefix."""
+    cdef int index
+    cdef const Binding* item
+    lane.sorted.count = 0
+    for index in range(first, stack.count):
+        pointers_add(&lane.sorted, &stack.items[index])
+    pointers_sort(&lane.sorted, by_bound_prefix)
+    for index in range(lane.sorted.count):
+        item = <const Binding*> lane.sorted.items[index]
+        put(lane.out, b" xmlns", 6)
+        if item.prefix.length:
+            put_octet(lane.out, c":")
+            put(lane.out, item.prefix.octets, item.prefix.length)
+        put(lane.out, b'="', 2)
+        # A plain URI has nothing to escape.
+        put(lane.out, item.uri.octets, item.uri.length)
+        put_octet(lane.out, c'"')
+
+
+cdef void put_attributes(Lane* lane) noexcept nogil:
+    """Write the attributes that lane.sorted holds."""
+    cdef int index
+    cdef const Attribute* attribute
+    for index in range(lane.sorted.count):
+        attribute = <const Attribute*> lane.sorted.items[index]
+        put_octet(lane.out, c" ")
+        put(lane.out, attribute.name.octets, attribute.name.length)
+        put(lane.out, b'="', 2)
+        put_value(lane, attribute.value)
+        put_octet(lane.out, c'"')
+
+
+cdef const unsigned char* read_attributes(Lane* lane, const unsigned char* at, bint* as_it_is) noexcept nogil:
+    """Read attributes and declarations from behind the element's name; gives the "/" or ">" behind, or NULL.
+
+    Clears `as_it_is` where the canonical tag is written otherwise, as far as this can be seen here.
+    """
+    cdef Text name, prefix, local
+    cdef Text value
+    cdef Attribute* attribute
+    cdef const unsigned char* space
+    cdef bint is_declaration
+    while True:
+        space = at
+        at = duisign_skip_space(at)
+        if at[0] == c">" or at[0] == c"/":
+            if at != space:
+                as_it_is[0] = False
+            return at
+        if at - space != 1 or space[0] != c" ":
+            as_it_is[0] = False
+            if at == space:
+                declined(lane, MALFORMED if at[0] < 0x80 else NAME)
+                return NULL
+        at = read_name(lane, at, &name, &prefix, &local)
+        if at == NULL:
+            return NULL
+        if at[0] != c"=" or is_space(at[1]):
+            as_it_is[0] = False
+            at = duisign_skip_space(at)
+            if at[0] != c"=":
+                declined(lane, MALFORMED)
+                return NULL
+            at = duisign_skip_space(at + 1) - 1
+        at = read_value(lane, at + 1, &value, as_it_is)
+        if at == NULL:
+            return NULL
+        is_declaration = False
+        if name.length >= 5 and memcmp(name.octets, b"xmlns", 5) == 0:
+            if prefix.length == 5 or name.length == 5:
+                is_declaration = True
+        attribute = new_attribute(&lane.declarations if is_declaration else &lane.attributes)
+        if attribute == NULL:
+            return NULL
+        attribute.name = name
+        attribute.local = local
+        attribute.value = value
+        attribute.uri = between(name.octets, name.octets)
+        attribute.prefix = prefix
+        if is_declaration:
+            attribute.prefix = local if prefix.length else attribute.uri
+            attribute.uri = value
+            if lane.attributes.count:
+                as_it_is[0] = False
+
+
+cdef bint is_in_order(const Attributes* array, Order order) noexcept nogil:
+    """Whether each comes before the next, so that there is nothing to sort and none stands twice."""
+    cdef int index
+    for index in range(1, array.count):
+        if order(&array.items[index - 1], &array.items[index]) >= 0:
+            return False
+    return True
+
+
+cdef bint read_plain_tag(Lane* lane, const unsigned char* at, Text prefix) noexcept nogil:
+    """The rest of a start tag without attributes and without white space, from the "/" or ">" behind its name."""
+    cdef Text uri
+    cdef bint to_render = False
+    cdef int rendered = lane.rendered.count
+    if not resolve(lane, prefix, &uri, &to_render):
+        return False
+    lane.is_signature = is_signature(lane, prefix, uri)
+    if to_render or lane.is_empty:
+        flush(lane, at)
+        if to_render:
+            render(lane, prefix, uri)
+            lane.known = False
+            put_namespaces(lane, &lane.rendered, rendered)
+        finish_tag(lane)
+        lane.run = lane.at
+    return True
+
+
+cdef inline bint is_signature(const Lane* lane, Text prefix, Text uri) noexcept nogil:
+    cdef size_t before = prefix.length + 1 if prefix.length else 0
+    return (
+        lane.name.length - before == 9 and memcmp(lane.name.octets + before, b"Signature", 9) == 0
+        and not differ(uri, text_of(DSIG))
+    )
+
+
+cdef inline void finish_tag(Lane* lane) noexcept nogil:
+    put_octet(lane.out, c">")
+    if lane.is_empty:
+        put(lane.out, b"</", 2)
+        put(lane.out, lane.name.octets, lane.name.length)
+        put_octet(lane.out, c">")
+
+
+cdef bint read_start_tag(Lane* lane) noexcept nogil:
+    """Read a start tag from its "<", write its canonical form, and move behind it; False if it is declined.
+
+    The canonical end tag of an empty element is written too. Without memory: False, and nothing declined.
+    """
+    cdef const unsigned char* start = lane.at
+    cdef const unsigned char* at
+    cdef Text prefix, local, uri
+    cdef Attribute* attribute
+    cdef int in_scope = lane.in_scope.count
+    cdef int rendered = lane.rendered.count
+    cdef int index
+    cdef bint as_it_is = True
+    cdef bint to_render = False
+    at = read_name(lane, start + 1, &lane.name, &prefix, &local)
+    if at == NULL:
+        return False
+    lane.attributes.count = lane.declarations.count = 0
+    if at[0] != c">" and at[0] != c"/":
+        at = read_attributes(lane, at, &as_it_is)
+        if at == NULL:
+            return False
+    lane.is_empty = at[0] == c"/"
+    lane.at = at + 1
+    if lane.is_empty:
+        if at[1] != c">":
+            return declined(lane, MALFORMED)
+        lane.at = at + 2
+    if as_it_is and lane.attributes.count == 0 and lane.declarations.count == 0:
+        return read_plain_tag(lane, at, prefix)
+
+    if lane.declarations.count:
+        if not declare_all(lane):
+            return False
+        # Written as they stand if all are new, in order, and the form is inclusive.
+        if (
+            lane.exclusive or lane.in_scope.count - in_scope != lane.declarations.count
+            or not is_in_order(&lane.declarations, by_declared_prefix)
+        ):
+            as_it_is = False
+    if not resolve(lane, prefix, &uri, &to_render):
+        return False
+    lane.is_signature = is_signature(lane, prefix, uri)
+    for index in range(lane.attributes.count):
+        attribute = &lane.attributes.items[index]
+        if attribute.prefix.length and not resolve(lane, attribute.prefix, &attribute.uri, &to_render):
+            return False
+    if not is_in_order(&lane.attributes, by_expanded_name):
+        as_it_is = False
+    if as_it_is and not to_render:
+        if lane.is_empty:
+            flush(lane, at)
+            finish_tag(lane)
+            lane.run = lane.at
+        return True
+
+    flush(lane, start)
+    put(lane.out, start, 1 + lane.name.length)
+    if lane.exclusive:
+        render(lane, prefix, uri)
+        for index in range(lane.attributes.count):
+            attribute = &lane.attributes.items[index]
+            if attribute.prefix.length:
+                render(lane, attribute.prefix, attribute.uri)
+        if lane.rendered.count != rendered:
+            lane.known = False
+            put_namespaces(lane, &lane.rendered, rendered)
+    elif lane.in_scope.count != in_scope:
+        put_namespaces(lane, &lane.in_scope, in_scope)
+    sort_attributes(lane, &lane.attributes, by_expanded_name)
+    if lane.sorted.failed:
+        return False
+    if not all_differ(&lane.sorted, by_expanded_name):
+        return declined(lane, MALFORMED)
+    put_attributes(lane)
+    finish_tag(lane)
+    lane.run = lane.at
+    return True
+
+
+cdef bint binds_ds_to_xmldsig(const Lane* lane) noexcept nogil:
+    """Whether the start tag read last binds the prefix ds to XMLDSig itself."""
+    cdef int index
+    for index in range(lane.declarations.count):
+        if not differ(lane.declarations.items[index].prefix, text_of(b"ds")):
+            return not differ(lane.declarations.items[index].uri, text_of(DSIG))
+    return False
