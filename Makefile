@@ -3,9 +3,11 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd)
+NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd src/duisign/*.h)
+# Tests that run what is native, without peers, benchmarks and measurements of memory.
+CORE   := $(filter-out tests/test_bench.py tests/test_memory.py tests/test_documentation.py, $(wildcard tests/test_*.py))
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench plain sanitize fuzz clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -24,6 +26,28 @@ bench: $(VENV)/.test $(VENV)/.native
 	@status=0; $(BIN)/python bench/bench_sign.py $(BENCH) || status=1; \
 	$(BIN)/python bench/bench_verify.py $(BENCH) || status=1; exit $$status
 
+# The branch of the scanner for processors without SSE2 and NEON.
+plain: $(VENV)/.test build/plain/.built
+	PYTHONPATH=build/plain/lib DUISIGN_EXPECTED_SCAN=plain $(BIN)/python -m pytest -q \
+		tests/test_byte_lane.py tests/test_signing.py
+
+# Python's allocator would hide what goes wrong with objects.
+sanitize: $(VENV)/.test build/sanitize/.built
+	PYTHONPATH=build/sanitize/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
+		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so) \
+		$$($(CC) -print-file-name=libstdc++.so)" $(BIN)/python -m pytest -q $(CORE)
+
+# FUZZ="--seconds 60" for a short run; without it five million executions.
+fuzz: $(VENV)/.fuzz build/fuzz/.built
+	$(BIN)/python tests/fuzz/run.py $(FUZZ)
+
+build/fuzz/.built: export CC = clang
+build/fuzz/.built: export LDSHARED = clang -shared
+build/%/.built: $(NATIVE) setup.py $(wildcard src/duisign/*.py src/duisign/*/*.py) | $(VENV)/.build
+	DUISIGN_BUILD=$* $(BIN)/python setup.py --quiet build --build-base build/$* --build-lib build/$*/lib
+	touch $@
+
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -31,8 +55,8 @@ $(VENV)/.build: pyproject.toml
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	touch $@
 
-# An editable install with extras: $(VENV)/.cli, .test, .lint are stamps named after the extra.
-$(VENV)/.cli $(VENV)/.test $(VENV)/.lint: $(VENV)/.%: $(VENV)/.build setup.py
+# An editable install with extras: $(VENV)/.cli, .test, .lint, .fuzz are stamps named after the extra.
+$(VENV)/.cli $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.build setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[$*]"
 	touch $@ $(VENV)/.native
 

@@ -7,9 +7,20 @@ import lxml
 from Cython.Build import cythonize
 from setuptools import Extension, setup
 
-# DUISIGN_BUILD=debug: symbols, no optimization, C assertions on. Anything else is the release build.
-DEBUG = os.environ.get("DUISIGN_BUILD") == "debug"
-COMPILE_ARGS = ["-O0", "-g3", "-UNDEBUG"] if DEBUG else ["-O3", "-g1"]
+SANITIZERS = "-fsanitize=address,undefined"
+# DUISIGN_BUILD chooses one; the release build is the default.
+BUILDS = {
+    "release": ["-O3", "-g1"],
+    # symbols, no optimization, C assertions on
+    "debug": ["-O0", "-g3", "-UNDEBUG"],
+    # the scanner without vectors
+    "plain": ["-O3", "-g1", "-DDUISIGN_PLAIN_SCAN"],
+    "sanitize": ["-O1", "-g1", "-fno-omit-frame-pointer", SANITIZERS],
+    # for clang: the same, and coverage for libFuzzer
+    "fuzz": ["-O1", "-g1", "-fno-omit-frame-pointer", f"{SANITIZERS},fuzzer-no-link"],
+}
+BUILD = os.environ.get("DUISIGN_BUILD", "release")
+LINK_ARGS = [argument for argument in BUILDS[BUILD] if argument.startswith("-fsanitize")]
 WARNINGS = [
     "-Wall",
     "-Wextra",
@@ -25,7 +36,8 @@ extensions = [
         # Headers only: no libxml2 is linked, the nodes are read through lxml's own copy.
         include_dirs=["src/duisign", *(path for path in lxml.get_include() if not path.endswith("__pycache__"))],
         depends=["src/duisign/_scan.h"],
-        extra_compile_args=[] if os.name == "nt" else COMPILE_ARGS + WARNINGS,
+        extra_compile_args=[] if os.name == "nt" else BUILDS[BUILD] + WARNINGS,
+        extra_link_args=LINK_ARGS,
     )
     for source in sorted(Path("src/duisign").glob("*.pyx"))
 ]

@@ -14,11 +14,16 @@ import duisign
 
 MODULES = [
     "_bindings",
+    "_byte_lane",
+    "_byte_scan",
+    "_byte_tag",
+    "_byte_text",
     "_markup",
     "_message_facts",
     "_octets",
     "_pointers",
     "_signature_element",
+    "_signature_frame",
     "_signature_value",
     "_start_tag",
     "_tree_lane",

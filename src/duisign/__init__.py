@@ -32,7 +32,7 @@ from duisign.policy import Policy
 from duisign.remote_party_role import RemotePartyRole
 from duisign.request_id import RequestId
 from duisign.service_reference import SERVICE_REFERENCES, ServiceReference, service_reference
-from duisign.signer import Signer
+from duisign.signer import LaneCounts, Signer
 from duisign.smki_trust import SmkiTrust
 from duisign.trust import PinnedCertificates
 from duisign.verifier import Verifier
@@ -53,6 +53,7 @@ __all__ = [
     "KeyRing",
     "KeyRingEntry",
     "KeyStatus",
+    "LaneCounts",
     "MessageClass",
     "PinnedCertificates",
     "Policy",

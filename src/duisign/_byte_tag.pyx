@@ -8,20 +8,17 @@ from libc.limits cimport INT_MAX
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcmp, memcpy
 
-from duisign._bindings cimport Binding, bind, bound_uri, differ, ordered, text_of
-from duisign._octets cimport put_octet
-from duisign._pointers cimport Order, pointers_add, pointers_sort
+from duisign._bindings cimport Binding, Bindings, Text, bind, bound_uri, differ, ordered, text_of
+from duisign._byte_text cimport (
+    INLINE_ATTRIBUTES, LONGEST_NAME, MALFORMED, NAME, NAMESPACE, XML_ATTRIBUTE, Attribute, Attributes, Lane, between,
+    declined, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
+)
+from duisign._octets cimport put, put_octet
+from duisign._pointers cimport Order, Pointers, pointers_add, pointers_sort
 
 cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
 cdef const char* XMLNS_NAMESPACE = b"http://www.w3.org/2000/xmlns/"
 cdef const char* XML_NAMESPACE = b"http://www.w3.org/XML/1998/namespace"
-
-cdef enum:
-    # Octets of a name or namespace URI that this lane takes. libxml2 has a limit for names, far above; genuine names
-    # have fewer than 70.
-    LONGEST_NAME = 1000
-    # Characters end here (XML 1.0 production 2).
-    LAST_CODE = 0x10FFFF
 
 
 cdef void attributes_open(Attributes* array) noexcept nogil:
@@ -56,199 +53,6 @@ cdef Attribute* new_attribute(Attributes* array) noexcept nogil:
         array.capacity *= 2
     array.count += 1
     return &array.items[array.count - 1]
-
-
-cdef inline Text between(const unsigned char* start, const unsigned char* end) noexcept nogil:
-    cdef Text text
-    text.octets = start
-    text.length = end - start
-    return text
-
-
-cdef inline bint is_space(unsigned char octet) noexcept nogil:
-    return octet == c" " or octet == c"\n" or octet == c"\t" or octet == c"\r"
-
-
-cdef inline bint starts_name(unsigned char octet) noexcept nogil:
-    return c"a" <= (octet | 0x20) <= c"z" or octet == c"_"
-
-
-cdef const unsigned char* read_name(
-    Lane* lane, const unsigned char* at, Text* name, Text* prefix, Text* local,
-) noexcept nogil:
-    """Read a QName of ASCII characters; gives the octet behind it, or NULL."""
-    cdef const unsigned char* start = at
-    at = duisign_scan_name(at, lane.end)
-    prefix[0] = between(start, start)
-    local[0] = between(start, at)
-    if at[0] == c":" and starts_name(start[0]):
-        prefix[0] = local[0]
-        at = duisign_scan_name(at + 1, lane.end)
-        local[0] = between(prefix.octets + prefix.length + 1, at)
-    name[0] = between(start, at)
-    if not starts_name(local.octets[0]) or local.length == 0 or at[0] >= 0x80 or name.length > LONGEST_NAME:
-        declined(lane, NAME if at[0] >= 0x80 or name.length > LONGEST_NAME else MALFORMED)
-        return NULL
-    return at
-
-
-cdef const unsigned char* read_character_reference(const unsigned char* at, unsigned int* code) noexcept nogil:
-    cdef unsigned int base = 10
-    cdef unsigned int digit
-    cdef unsigned int value = 0
-    cdef bint any_digit = False
-    at += 2
-    if at[0] == c"x":
-        base = 16
-        at += 1
-    while at[0] != c";":
-        if c"0" <= at[0] <= c"9":
-            digit = at[0] - c"0"
-        elif base == 16 and c"a" <= (at[0] | 0x20) <= c"f":
-            digit = (at[0] | 0x20) - c"a" + 10
-        else:
-            return NULL
-        value = value * base + digit
-        if value > LAST_CODE:
-            return NULL
-        any_digit = True
-        at += 1
-    if not any_digit or (value < 0x20 and value != 9 and value != 10 and value != 13):
-        return NULL
-    if 0xD800 <= value <= 0xDFFF or value == 0xFFFE or value == 0xFFFF:
-        return NULL
-    code[0] = value
-    return at + 1
-
-
-cdef const unsigned char* read_reference(const unsigned char* at, unsigned int* code) noexcept nogil:
-    """Read a character reference or one of the five predefined entities, from its "&"; NULL for anything else."""
-    if at[1] == c"#":
-        return read_character_reference(at, code)
-    if at[1] == c"l" and at[2] == c"t" and at[3] == c";":
-        code[0] = c"<"
-        return at + 4
-    if at[1] == c"g" and at[2] == c"t" and at[3] == c";":
-        code[0] = c">"
-        return at + 4
-    if at[1] == c"a" and at[2] == c"m" and at[3] == c"p" and at[4] == c";":
-        code[0] = c"&"
-        return at + 5
-    if at[1] == c"a" and at[2] == c"p" and at[3] == c"o" and at[4] == c"s" and at[5] == c";":
-        code[0] = c"'"
-        return at + 6
-    if at[1] == c"q" and at[2] == c"u" and at[3] == c"o" and at[4] == c"t" and at[5] == c";":
-        code[0] = c'"'
-        return at + 6
-    return NULL
-
-
-cdef void put_character(Octets* out, unsigned int code) noexcept nogil:
-    """Write a character in UTF-8 as it is."""
-    cdef unsigned char[4] octets
-    if code < 0x80:
-        put_octet(out, code)
-        return
-    octets[0] = octets[1] = octets[2] = octets[3] = 0x80 | (code & 0x3F)
-    if code < 0x800:
-        octets[0] = 0xC0 | (code >> 6)
-        put(out, octets, 2)
-        return
-    if code < 0x10000:
-        octets[0] = 0xE0 | (code >> 12)
-        octets[1] = 0x80 | (code >> 6 & 0x3F)
-        put(out, octets, 3)
-        return
-    octets[0] = 0xF0 | (code >> 18)
-    octets[1] = 0x80 | (code >> 12 & 0x3F)
-    octets[2] = 0x80 | (code >> 6 & 0x3F)
-    put(out, octets, 4)
-
-
-cdef void put_value(Lane* lane, Text value) noexcept nogil:
-    """Write an attribute value that was read before: references expanded, white space and escapes as C14N has them."""
-    cdef Octets* out = lane.out
-    cdef const unsigned char* at = value.octets
-    cdef const unsigned char* end = at + value.length
-    cdef const unsigned char* run = at
-    cdef unsigned int code
-    while True:
-        # The quote behind the value is a stop.
-        at = duisign_scan_value(at, lane.end)
-        if at >= end:
-            put(out, run, end - run)
-            return
-        code = at[0]
-        if code == c"&":
-            put(out, run, at - run)
-            at = read_reference(at, &code)
-            if code == c"&":
-                put(out, b"&amp;", 5)
-            elif code == c"<":
-                put(out, b"&lt;", 4)
-            elif code == c'"':
-                put(out, b"&quot;", 6)
-            elif code == c"\t":
-                put(out, b"&#x9;", 5)
-            elif code == c"\n":
-                put(out, b"&#xA;", 5)
-            elif code == c"\r":
-                put(out, b"&#xD;", 5)
-            else:
-                put_character(out, code)
-            run = at
-        elif code == c'"':
-            put(out, run, at - run)
-            put(out, b"&quot;", 6)
-            at += 1
-            run = at
-        elif code == c"\t" or code == c"\n" or code == c"\r":
-            # XML 1.0 sections 2.11 and 3.3.3: a line end is one character, and literal white space a space.
-            put(out, run, at - run)
-            put_octet(out, c" ")
-            at += 2 if code == c"\r" and at[1] == c"\n" else 1
-            run = at
-        else:
-            at += 1
-
-
-cdef const unsigned char* read_value(Lane* lane, const unsigned char* at, Text* value, bint* plain) noexcept nogil:
-    """Read an attribute value from its quote; gives the octet behind the other quote, or NULL. Clears `plain` where
-    the canonical value is written otherwise."""
-    cdef unsigned char quote = at[0]
-    cdef unsigned int code
-    cdef int length
-    cdef const unsigned char* start = at + 1
-    if quote != c'"':
-        if quote != c"'":
-            declined(lane, MALFORMED)
-            return NULL
-        plain[0] = False
-    at = start
-    while True:
-        at = duisign_scan_value(at, lane.end)
-        if at[0] == quote:
-            value[0] = between(start, at)
-            return at + 1
-        if at[0] == c"'":
-            at += 1
-        elif at[0] >= 0x80:
-            length = duisign_character(at)
-            if length == 0:
-                break
-            at += length
-        elif at[0] == c"&":
-            plain[0] = False
-            at = read_reference(at, &code)
-            if at == NULL:
-                break
-        elif at[0] == c'"' or at[0] == c"\t" or at[0] == c"\n" or at[0] == c"\r":
-            plain[0] = False
-            at += 1
-        else:
-            break
-    declined(lane, MALFORMED)
-    return NULL
 
 
 cdef bint is_plain_uri(Text uri) noexcept nogil:

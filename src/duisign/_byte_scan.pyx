@@ -1,0 +1,413 @@
+"""The way through a document in the byte lane: declaration, what stands around the root, elements and their end.
+
+On the way it finds where the Signature goes, and leaves out the Signature to replace and the white space to strip.
+"""
+
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.stdlib cimport free, malloc
+from libc.string cimport memchr, memcmp, memcpy
+
+from duisign._bindings cimport bindings_free, bindings_open, differ, text_of, unbind_to
+from duisign._byte_tag cimport attributes_free, attributes_open, binds_ds_to_xmldsig, read_start_tag
+from duisign._byte_text cimport (
+    DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, declined, duisign_scan_name, duisign_skip_space,
+    flush, read_cdata, read_comment, read_instruction, read_text,
+)
+from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
+from duisign._pointers cimport pointers_free, pointers_open
+from duisign._tree_lane cimport EXCLUSIVE, largest_form
+
+cdef enum:
+    # Octets of a document from which a scan is long enough to be worth giving up the GIL for.
+    LONG_SCAN = 32768
+    # Octets of a document that this lane takes. libxml2 has limits from 10^9 on.
+    LARGEST_DOCUMENT = 536870912
+
+
+cdef bint drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
+    """Leave the octets from `start` to `end` out of the result; False without memory."""
+    if scan.rest == NULL:
+        scan.rest = <unsigned char*> malloc(scan.lane.end - scan.start)
+        if scan.rest == NULL:
+            scan.out_of_memory = True
+            return False
+    memcpy(scan.rest + scan.rest_length, scan.unwritten, start - scan.unwritten)
+    scan.rest_length += start - scan.unwritten
+    scan.unwritten = end
+    return True
+
+
+cdef inline size_t place(const Scan* scan, const unsigned char* at) noexcept nogil:
+    """The index in the result, so far without Signature, of what stands at `at` in the document."""
+    return scan.rest_length + (at - scan.unwritten)
+
+
+cdef const unsigned char* behind(
+    const unsigned char* at, const unsigned char* end, const char* closing, size_t length,
+) noexcept nogil:
+    """Behind the first `closing` (which ends in ">") that begins at `at` or later, or NULL."""
+    cdef const unsigned char* found = at
+    while found < end:
+        found = <const unsigned char*> memchr(found, c">", end - found)
+        if found == NULL:
+            return NULL
+        found += 1
+        if <size_t> (found - at) >= length and memcmp(found - length, closing, length) == 0:
+            return found
+    return NULL
+
+
+cdef Content content_ahead(const Lane* lane, const unsigned char* at) noexcept nogil:
+    """Whether an element whose content goes on with the markup at `at` has element children; UNKNOWN if malformed."""
+    while at != NULL:
+        if at[1] == c"/":
+            return LEAF
+        if at[1] == c"?":
+            at = behind(at + 2, lane.end, b"?>", 2)
+        elif at[1] == c"!" and at[2] == c"-":
+            at = behind(at + 4, lane.end, b"-->", 3)
+        elif at[1] == c"!":
+            at = behind(at + 3, lane.end, b"]]>", 3)
+        else:
+            return PARENT
+        if at != NULL:
+            at = <const unsigned char*> memchr(at, c"<", lane.end - at)
+    return UNKNOWN
+
+
+cdef inline bint begins(const Lane* lane, const unsigned char* at, const char* word, size_t length) noexcept nogil:
+    return <size_t> (lane.end - at) >= length and memcmp(at, word, length) == 0
+
+
+cdef bint strip_space(Scan* scan) noexcept nogil:
+    """Drop the white space before the next markup if it is all that stands there and the element has children."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* behind_space = duisign_skip_space(lane.at)
+    cdef OpenElement* parent = &scan.open[scan.depth - 1]
+    if behind_space[0] != c"<" or scan.after_cdata or begins(lane, behind_space, b"<![CDATA[", 9):
+        return True
+    if parent.content == UNKNOWN:
+        parent.content = content_ahead(lane, behind_space)
+        if parent.content == UNKNOWN:
+            return declined(lane, MALFORMED)
+    if parent.content == PARENT:
+        flush(lane, lane.at)
+        if not drop(scan, lane.at, behind_space):
+            return False
+        lane.at = lane.run = behind_space
+    return True
+
+
+cdef inline void leave_scope(Lane* lane, int in_scope, int rendered) noexcept nogil:
+    if lane.in_scope.count != in_scope or lane.rendered.count != rendered:
+        unbind_to(&lane.in_scope, in_scope)
+        unbind_to(&lane.rendered, rendered)
+        lane.known = False
+
+
+cdef bint looks_like_signature(const Lane* lane, const unsigned char* start) noexcept nogil:
+    """Whether the start tag at `start` has the local name Signature."""
+    cdef const unsigned char* name = start + 1
+    cdef const unsigned char* at = duisign_scan_name(name, lane.end)
+    if at[0] == c":":
+        name = at + 1
+        at = duisign_scan_name(name, lane.end)
+    return at - name == 9 and memcmp(name, b"Signature", 9) == 0
+
+
+cdef bint read_element_start(Scan* scan) noexcept nogil:
+    """Read a start tag or an empty element."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* start = lane.at
+    cdef OpenElement* element
+    cdef int in_scope = lane.in_scope.count
+    cdef int rendered = lane.rendered.count
+    cdef bint to_drop = False
+    if scan.depth == scan.max_depth:
+        return declined(lane, TOO_DEEP)
+    if scan.depth == 1 and looks_like_signature(lane, start):
+        if not scan.replace or scan.signature_met:
+            return declined(lane, SIGNATURE)
+        to_drop = True
+        flush(lane, start)
+        lane.run = start
+        octets_discard(lane.out)
+    elif start - lane.run > DIGEST_BLOCK:
+        flush(lane, start)
+        lane.run = start
+    if not read_start_tag(lane):
+        return False
+    if lane.is_signature != to_drop:
+        # Where none may be; or, at the place of one, an element of another namespace with its name.
+        return declined(lane, SIGNATURE)
+    if scan.depth:
+        scan.open[scan.depth - 1].content = PARENT
+    else:
+        scan.binds_ds = binds_ds_to_xmldsig(lane)
+        scan.root_name = lane.name
+        if lane.is_empty:
+            scan.empty_root = True
+            scan.splice = place(scan, lane.at - 2)
+    if to_drop:
+        scan.signature_met = scan.in_signature = True
+        if not drop(scan, start, lane.at):
+            return False
+    if lane.is_empty:
+        leave_scope(lane, in_scope, rendered)
+        if to_drop:
+            leave_signature(scan)
+        return True
+    element = &scan.open[scan.depth]
+    element.name = lane.name
+    element.in_scope = in_scope
+    element.rendered = rendered
+    element.content = UNKNOWN
+    scan.depth += 1
+    return True
+
+
+cdef void leave_signature(Scan* scan) noexcept nogil:
+    """Go on behind the Signature that is dropped."""
+    octets_keep(scan.lane.out)
+    scan.lane.run = scan.unwritten = scan.lane.at
+    scan.in_signature = False
+
+
+cdef bint read_end_tag(Scan* scan) noexcept nogil:
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* start = lane.at
+    cdef const unsigned char* at = start + 2
+    cdef const OpenElement* element = &scan.open[scan.depth - 1]
+    if not begins(lane, at, <const char*> element.name.octets, element.name.length):
+        return declined(lane, MALFORMED)
+    at += element.name.length
+    if at[0] != c">":
+        flush(lane, at)
+        lane.run = at = duisign_skip_space(at)
+        if at[0] != c">":
+            return declined(lane, MALFORMED)
+    lane.at = at + 1
+    scan.depth -= 1
+    leave_scope(lane, element.in_scope, element.rendered)
+    if scan.depth == 0:
+        scan.splice = place(scan, start)
+    elif scan.depth == 1 and scan.in_signature:
+        leave_signature(scan)
+    return True
+
+
+cdef bint read_markup_in_content(Scan* scan) noexcept nogil:
+    """Read what is neither tag nor text, from its "<"."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* at = lane.at
+    scan.after_cdata = False
+    flush(lane, at)
+    lane.run = at
+    if at[1] == c"?":
+        return read_instruction(lane)
+    if begins(lane, at, b"<!--", 4):
+        if not read_comment(lane):
+            return False
+        lane.run = lane.at
+        return True
+    if begins(lane, at, b"<![CDATA[", 9):
+        scan.after_cdata = True
+        return read_cdata(lane)
+    return declined(lane, MALFORMED)
+
+
+cdef bint read_root(Scan* scan) noexcept nogil:
+    """Read the root element from its "<"."""
+    cdef Lane* lane = &scan.lane
+    lane.run = lane.at
+    if not read_element_start(scan):
+        return False
+    while scan.depth:
+        if lane.at[0] != c"<":
+            if scan.strip and not scan.in_signature and not strip_space(scan):
+                return False
+            if not read_text(lane):
+                return False
+        if lane.at[1] == c"!" or lane.at[1] == c"?":
+            if not read_markup_in_content(scan):
+                return False
+            continue
+        scan.after_cdata = False
+        if lane.at[1] == c"/":
+            if not read_end_tag(scan):
+                return False
+        elif not read_element_start(scan):
+            return False
+    flush(lane, lane.at)
+    return True
+
+
+cdef bint read_around_root(Lane* lane, bint before) noexcept nogil:
+    """Read what stands before the root, up to its "<", or behind it, up to the end."""
+    while True:
+        lane.at = duisign_skip_space(lane.at)
+        if lane.at == lane.end:
+            return not before or declined(lane, MALFORMED)
+        if lane.at[0] != c"<":
+            return declined(lane, MALFORMED)
+        if lane.at[1] == c"?":
+            if not before:
+                put_octet(lane.out, c"\n")
+            if not read_instruction(lane):
+                return False
+            if before:
+                put_octet(lane.out, c"\n")
+        elif begins(lane, lane.at, b"<!--", 4):
+            if not read_comment(lane):
+                return False
+        elif lane.at[1] == c"!":
+            return declined(lane, DOCTYPE)
+        else:
+            return before or declined(lane, MALFORMED)
+
+
+cdef const unsigned char* pseudo_attribute(
+    const Lane* lane, const unsigned char* at, const char* name, size_t length, Text* value,
+) noexcept nogil:
+    """Read white space, `name`, "=" and a quoted value of the XML declaration; NULL if something else stands there."""
+    cdef const unsigned char* start = duisign_skip_space(at)
+    if start == at or not begins(lane, start, name, length):
+        return NULL
+    at = duisign_skip_space(start + length)
+    if at[0] != c"=":
+        return NULL
+    at = duisign_skip_space(at + 1)
+    if at[0] != c'"' and at[0] != c"'":
+        return NULL
+    value.octets = at + 1
+    at = <const unsigned char*> memchr(value.octets, at[0], lane.end - value.octets)
+    if at == NULL:
+        return NULL
+    value.length = at - value.octets
+    return at + 1
+
+
+cdef bint is_one_of(Text value, const char* one, const char* other) noexcept nogil:
+    return not differ(value, text_of(one)) or not differ(value, text_of(other))
+
+
+cdef bint read_declaration(Lane* lane) noexcept nogil:
+    """Read byte order mark and XML declaration, if they are there; every other encoding is declined."""
+    cdef const unsigned char* at
+    cdef const unsigned char* behind_value
+    cdef Text value
+    if begins(lane, lane.at, b"\xef\xbb\xbf", 3):
+        lane.at += 3
+    if not begins(lane, lane.at, b"<?xml", 5) or duisign_skip_space(lane.at + 5) == lane.at + 5:
+        return True
+    at = pseudo_attribute(lane, lane.at + 5, b"version", 7, &value)
+    if at == NULL or differ(value, text_of(b"1.0")):
+        return declined(lane, ENCODING)
+    behind_value = pseudo_attribute(lane, at, b"encoding", 8, &value)
+    if behind_value != NULL:
+        at = behind_value
+        if not is_one_of(value, b"UTF-8", b"utf-8"):
+            return declined(lane, ENCODING)
+    behind_value = pseudo_attribute(lane, at, b"standalone", 10, &value)
+    if behind_value != NULL:
+        at = behind_value
+        if not is_one_of(value, b"yes", b"no"):
+            return declined(lane, ENCODING)
+    at = duisign_skip_space(at)
+    if at[0] != c"?" or at[1] != c">":
+        return declined(lane, ENCODING)
+    lane.at = at + 2
+    return True
+
+
+cdef bint read_document(Scan* scan) noexcept nogil:
+    """The whole way; False after declining, or without memory."""
+    cdef Lane* lane = &scan.lane
+    if not (
+        read_declaration(lane) and read_around_root(lane, True) and read_root(scan) and read_around_root(lane, False)
+    ):
+        return False
+    if lane.out.length > lane.out.remaining:
+        return declined(lane, TOO_LARGE)
+    return True
+
+
+cdef int scan_open(
+    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
+) except -1:
+    cdef Lane* lane = &scan.lane
+    octets_open(out, len(document), largest_form(len(document)), digest)
+    lane.out = out
+    lane.at = lane.run = scan.start = scan.unwritten = <const unsigned char*> PyBytes_AS_STRING(document)
+    lane.end = lane.at + len(document)
+    lane.exclusive = (algorithm & EXCLUSIVE) != 0
+    bindings_open(&lane.in_scope)
+    bindings_open(&lane.rendered)
+    attributes_open(&lane.attributes)
+    attributes_open(&lane.declarations)
+    pointers_open(&lane.sorted)
+    lane.known = False
+    lane.decline = NOT_DECLINED
+    scan.depth = 0
+    scan.max_depth = max_depth
+    scan.strip = strip
+    scan.replace = replace
+    scan.after_cdata = scan.binds_ds = scan.empty_root = scan.signature_met = scan.in_signature = False
+    scan.splice = 0
+    scan.rest = NULL
+    scan.rest_length = 0
+    scan.out_of_memory = False
+    return 0
+
+
+cdef void scan_free(Scan* scan) noexcept:
+    cdef Lane* lane = &scan.lane
+    octets_free(lane.out)
+    bindings_free(&lane.in_scope)
+    bindings_free(&lane.rendered)
+    attributes_free(&lane.attributes)
+    attributes_free(&lane.declarations)
+    pointers_free(&lane.sorted)
+    free(scan.rest)
+
+
+cdef Decline scan_run(Scan* scan) except DECLINES:
+    """NOT_DECLINED, or why the document was declined."""
+    cdef Lane* lane = &scan.lane
+    cdef bint is_read
+    if lane.end - lane.at > LARGEST_DOCUMENT:
+        return TOO_LARGE
+    if lane.end - lane.at >= LONG_SCAN:
+        with nogil:
+            is_read = read_document(scan)
+    else:
+        is_read = read_document(scan)
+    if (
+        scan.out_of_memory or lane.in_scope.failed or lane.rendered.failed or lane.attributes.failed
+        or lane.declarations.failed or lane.sorted.failed or (lane.out.failed and not lane.out.too_long)
+    ):
+        raise MemoryError
+    if lane.out.too_long:
+        return TOO_LARGE
+    if lane.decline:
+        return lane.decline
+    assert is_read
+    return NOT_DECLINED
+
+
+cdef Py_ssize_t rest_length(const Scan* scan) noexcept:
+    """Octets of the document without what is dropped."""
+    return scan.rest_length + (scan.lane.end - scan.unwritten)
+
+
+cdef char* put_rest(const Scan* scan, char* out, size_t start, size_t end) noexcept:
+    """Write the octets from `start` to `end` of the document without what is dropped."""
+    cdef size_t held = scan.rest_length
+    if start < held:
+        memcpy(out, scan.rest + start, (end if end < held else held) - start)
+        out += (end if end < held else held) - start
+        start = held
+    if start < end:
+        memcpy(out, scan.unwritten + (start - held), end - start)
+        out += end - start
+    return out

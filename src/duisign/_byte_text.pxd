@@ -1,0 +1,118 @@
+# The state of the byte lane: where it reads, what is in scope, where it writes; and what it reads besides tags.
+
+from duisign._bindings cimport Bindings, Text
+from duisign._octets cimport Octets, put
+from duisign._pointers cimport Pointers
+
+
+cdef extern from "_scan.h" nogil:
+    const unsigned char* duisign_scan_text(const unsigned char* at, const unsigned char* end)
+    const unsigned char* duisign_scan_value(const unsigned char* at, const unsigned char* end)
+    const unsigned char* duisign_scan_name(const unsigned char* at, const unsigned char* end)
+    const unsigned char* duisign_scan_to(const unsigned char* at, const unsigned char* end, unsigned char stop)
+    const unsigned char* duisign_skip_space(const unsigned char* at)
+    int duisign_character(const unsigned char* at)
+    const char* DUISIGN_SCAN
+
+
+cdef enum Decline:
+    NOT_DECLINED = 0
+    # not well-formed, or taken for that
+    MALFORMED
+    DOCTYPE
+    ENCODING
+    NAME
+    NAMESPACE
+    XML_ATTRIBUTE
+    INSTRUCTION
+    SIGNATURE
+    TOO_DEEP
+    TOO_LARGE
+    DECLINES
+
+
+cdef enum:
+    # Octets of a name or namespace URI that this lane takes. libxml2 has a limit for names, far above; genuine names
+    # have fewer than 70.
+    LONGEST_NAME = 1000
+    # Attributes, and declarations, of one element that need no allocation.
+    INLINE_ATTRIBUTES = 6
+
+
+cdef struct Attribute:
+    # qualified name
+    Text name
+    # "" without prefix; of a declaration, what it binds
+    Text prefix
+    Text local
+    # namespace URI; of a declaration, what it binds to
+    Text uri
+    # between the quotes, as it is written
+    Text value
+
+
+cdef struct Attributes:
+    Attribute* items
+    int count
+    int capacity
+    bint failed
+    Attribute inline_items[INLINE_ATTRIBUTES]
+
+
+cdef struct Lane:
+    # the next octet; the end, where a NUL can be read
+    const unsigned char* at
+    const unsigned char* end
+    # what is canonical as it stands, but not yet in out, begins here
+    const unsigned char* run
+    Octets* out
+    bint exclusive
+    # namespaces declared by the open elements; exclusive only: those written by them
+    Bindings in_scope
+    Bindings rendered
+    # the prefix resolved last, which an exclusive form has written; void after any change of the bindings
+    bint known
+    Text known_prefix
+    Text known_uri
+    # the start tag read last
+    Text name
+    bint is_empty
+    bint is_signature
+    # scratch of that tag
+    Attributes attributes
+    Attributes declarations
+    Pointers sorted
+    Decline decline
+
+
+cdef const unsigned char* read_name(
+    Lane* lane, const unsigned char* at, Text* name, Text* prefix, Text* local,
+) noexcept nogil
+cdef const unsigned char* read_value(Lane* lane, const unsigned char* at, Text* value, bint* plain) noexcept nogil
+cdef void put_value(Lane* lane, Text value) noexcept nogil
+cdef bint read_text(Lane* lane) noexcept nogil
+cdef bint read_cdata(Lane* lane) noexcept nogil
+cdef bint read_comment(Lane* lane) noexcept nogil
+cdef bint read_instruction(Lane* lane) noexcept nogil
+
+
+cdef inline Text between(const unsigned char* start, const unsigned char* end) noexcept nogil:
+    cdef Text text
+    text.octets = start
+    text.length = end - start
+    return text
+
+
+cdef inline bint is_space(unsigned char octet) noexcept nogil:
+    return octet == c" " or octet == c"\n" or octet == c"\t" or octet == c"\r"
+
+
+cdef inline void flush(Lane* lane, const unsigned char* to) noexcept nogil:
+    """Write what is canonical as it stands, up to `to`."""
+    if to != lane.run:
+        put(lane.out, lane.run, to - lane.run)
+
+
+cdef inline bint declined(Lane* lane, Decline reason) noexcept nogil:
+    lane.decline = reason
+    return False

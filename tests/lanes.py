@@ -1,0 +1,81 @@
+"""Both lanes on one document, and what must hold between them.
+
+The property: the byte lane declines, or gives the digest and the signed octets that the tree lane gives; so it never
+takes what libxml2 refuses.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from itertools import product
+
+from duisign._byte_lane import canonical_document
+from duisign._markup import splice, strip
+from duisign._signature_element import digest_for_signing
+from duisign.document import DocumentReader
+from duisign.errors import DuisignError
+
+C14N_1_0, EXCLUSIVE_C14N = 0, 2
+OPTIONS = tuple(product((C14N_1_0, EXCLUSIVE_C14N), (False, True), (True, False)))
+"""Algorithm, strip, replace."""
+MARK = b"<?the-signature?>"
+SIGNED = "both lanes"
+REFUSED = "refused"
+
+_READER = DocumentReader()
+
+
+class LanesDifferError(AssertionError):
+    """The byte lane took a document and the tree lane refused it, or gave something else."""
+
+
+def tree_form(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int) -> tuple[bytes, ...] | None:
+    """Digest, whether ds is bound, and the document with MARK where the Signature goes; None if it is refused."""
+    try:
+        root, is_utf8 = _READER.read(document)
+        if not is_utf8:
+            return None
+        if to_strip:
+            stripped = strip(document)
+            if stripped is not document:
+                document, root = stripped, _READER.parse(stripped)
+        digest, binds_ds, child, ends_with_root = digest_for_signing(
+            root, algorithm, replace, max_depth, len(document), "exists"
+        )
+    except (DuisignError, ValueError):
+        return None
+    return digest, binds_ds, splice(document, MARK, child, ends_with_root)
+
+
+def byte_form(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int) -> tuple[bytes, ...] | str:
+    """The same, or why the byte lane declines."""
+    form = canonical_document(document, algorithm, to_strip, replace, max_depth, False)
+    if isinstance(form, str):
+        return form
+    digested = canonical_document(document, algorithm, to_strip, replace, max_depth, True)
+    if digested[1:] != form[1:] or digested[0] != sha256(form[0]).digest():
+        raise LanesDifferError("the digest is not that of the canonical form")
+    _, rest, index, binds_ds, root = form
+    if root is None:
+        return digested[0], binds_ds, rest[:index] + MARK + rest[index:]
+    # The root is an empty element: its "/" goes, and an end tag comes.
+    return digested[0], binds_ds, rest[:index] + b">" + MARK + b"</" + root + rest[index + 1 :]
+
+
+def compare(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int = 256) -> str:
+    """SIGNED, REFUSED by both, or why the byte lane declines; LanesDifferError if the property does not hold."""
+    octets = byte_form(document, algorithm, to_strip, replace, max_depth)
+    tree = tree_form(document, algorithm, to_strip, replace, max_depth)
+    if isinstance(octets, str):
+        return REFUSED if tree is None else octets
+    if tree is None:
+        raise LanesDifferError(f"the byte lane takes what is refused, options {algorithm, to_strip, replace}")
+    for name, one, other in zip(("digest", "binding of ds", "result"), octets, tree, strict=True):
+        if one != other:
+            raise LanesDifferError(f"another {name}, options {algorithm, to_strip, replace}")
+    return SIGNED
+
+
+def compare_all(document: bytes) -> list[str]:
+    """`compare` with all options."""
+    return [compare(document, *options) for options in OPTIONS]
