@@ -35,8 +35,8 @@ plain: $(VENV)/.test build/plain/.built
 sanitize: $(VENV)/.test build/sanitize/.built
 	PYTHONPATH=build/sanitize/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		LD_PRELOAD="$$($(CC) -print-file-name=libasan.so) $$($(CC) -print-file-name=libubsan.so) \
-		$$($(CC) -print-file-name=libstdc++.so)" $(BIN)/python -m pytest -q $(CORE)
+		LD_PRELOAD="$(foreach library,asan ubsan stdc++,$(shell $(CC) -print-file-name=lib$(library).so))" \
+		$(BIN)/python -m pytest -q -m 'not release_build' $(CORE)
 
 # FUZZ="--seconds 60" for a short run; without it five million executions.
 fuzz: $(VENV)/.fuzz build/fuzz/.built

@@ -29,7 +29,9 @@ class LanesDifferError(AssertionError):
     """The byte lane took a document and the tree lane refused it, or gave something else."""
 
 
-def tree_form(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int) -> tuple[bytes, ...] | None:
+def tree_form(
+    document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int
+) -> tuple[bytes, ...] | None:
     """Digest, whether ds is bound, and the document with MARK where the Signature goes; None if it is refused."""
     try:
         root, is_utf8 = _READER.read(document)
@@ -47,7 +49,9 @@ def tree_form(document: bytes, algorithm: int, to_strip: bool, replace: bool, ma
     return digest, binds_ds, splice(document, MARK, child, ends_with_root)
 
 
-def byte_form(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int) -> tuple[bytes, ...] | str:
+def byte_form(
+    document: bytes, algorithm: int, to_strip: bool, replace: bool, max_depth: int
+) -> tuple[bytes, ...] | str:
     """The same, or why the byte lane declines."""
     form = canonical_document(document, algorithm, to_strip, replace, max_depth, False)
     if isinstance(form, str):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import platform
@@ -56,12 +57,12 @@ TAKEN = {
     "empty with space": "<a />",
     "empty root with everything": "<?p?><a b='1' xmlns='urn:x' /><?q?>",
     "declaration": "<?xml version='1.0' encoding='UTF-8' standalone='yes'?>\n<a></a>\n",
-    "byte order mark": "\ufeff<?xml version=\"1.0\"?><a></a>",
+    "byte order mark": '\ufeff<?xml version="1.0"?><a></a>',
     "comments and instructions around": "<!-- a - b --><?p d?>\n<a></a><!----><?q  e ? > ?>\r\n<?r?>",
     "instruction with line ends": "<a><?p a\r\nb\rc?></a>",
     "references": "<a>&lt;&gt;&amp;&quot;&apos;&#13;&#xD;&#10;&#9;&#32;&#x10FFFF;&#233;</a>",
     "references in values": "<a b='&lt;&gt;&amp;&quot;&apos;&#13;&#xA;&#9;&#x20;&#x1F600;&#xE9;\u20ac'/>",
-    "quotes in values": "<a b='\"' c=\"'\" d=\"x>y\"/>",
+    "quotes in values": '<a b=\'"\' c="\'" d="x>y"/>',
     "white space in values": "<a b='\tx\r\ny\rz\n '/>",
     "tags with white space": "<a\n\tb = '1'\r\n   c\n=\n'2'\n>x</a\r\n>",
     "line ends": "<a>\r\n\r\r\nx\ry</a>",
@@ -366,7 +367,7 @@ def test_what_the_fuzzer_found_worth_keeping():
         names = corpus.namelist()
         outcomes = [outcome for name in names for outcome in lanes.compare_all(corpus.read(name)[1:])]
     assert len(names) > 500
-    assert {lanes.SIGNED, lanes.REFUSED, *DECLINED, "signature"} <= set(outcomes)
+    assert {lanes.SIGNED, lanes.REFUSED, "name", "namespace", "xml-attribute", "signature"} <= set(outcomes)
 
 
 # Costs.
@@ -402,6 +403,7 @@ def open_comment(count):
     return "<a> " + "<!-- " * count
 
 
+@pytest.mark.release_build
 @pytest.mark.parametrize("options", [(0, False, True), (2, True, True)], ids=str)
 @pytest.mark.parametrize(
     "shape", [many_attributes, many_namespaces, many_comments_in_leaves, many_sections, open_comment]
@@ -463,10 +465,8 @@ def test_reference_counts_do_not_move(smki):
 
     def sign_all():
         for document in documents_seen:
-            try:
+            with contextlib.suppress(duisign.DuisignError):
                 one.sign(document)
-            except duisign.DuisignError:
-                pass
 
     sign_all()
     before = [sys.getrefcount(document) for document in documents_seen]

@@ -41,6 +41,7 @@ def test_no_libxml2_is_linked(name):
     assert not [symbol for symbol in undefined if symbol.startswith(("xml", "__xml"))]
 
 
+@pytest.mark.release_build
 def test_every_native_module_is_listed():
     package = Path(duisign.__file__).parent
     assert sorted(path.stem for path in package.glob("*.pyx")) == MODULES

@@ -331,6 +331,7 @@ class TestInnerMessages:
             s1sp.verify_inner(b"<a/>")
 
 
+@pytest.mark.release_build
 def test_what_the_policy_costs_is_within_a_tenth(smki, samples):
     """Verifier(SmkiTrust), everything on and warm, against Verifier(PinnedCertificates), interleaved in one run."""
     import statistics

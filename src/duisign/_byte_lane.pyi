@@ -1,3 +1,5 @@
+from typing import Self, final
+
 from duisign._signature_frame import SignatureFrame
 
 SCAN: str
@@ -6,16 +8,17 @@ def canonical_document(
     document: bytes, algorithm: int, strip: bool, replace: bool, max_depth: int, digest: bool
 ) -> str | tuple[bytes, bytes, int, bool, bytes | None]: ...
 
+@final
 class ByteLane:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         frame: SignatureFrame,
         algorithm: int,
         strip: bool,
         replace: bool,
         max_octets: int,
         max_depth: int,
-    ) -> None: ...
+    ) -> Self: ...
     def sign(self, document: object) -> bytes | None: ...
     def declined(self) -> dict[str, int]: ...
     @property

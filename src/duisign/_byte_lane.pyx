@@ -7,6 +7,7 @@ fuzzed: it declines, or gives exactly the octets and the splice of the tree lane
 XML 1.0 (fifth edition), Namespaces in XML 1.0, Canonical XML 1.0, Exclusive XML Canonicalization 1.0.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
@@ -63,6 +64,7 @@ def canonical_document(
         scan_free(&scan)
 
 
+@cython.final
 cdef class ByteLane:
     """Signs documents for one Signer, or declines them.
 

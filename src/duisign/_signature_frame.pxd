@@ -1,5 +1,9 @@
 # What is constant in the Signatures of one Signer.
 
+cimport cython
+
+
+@cython.final
 cdef class SignatureFrame:
     cdef bytes start
     cdef bytes start_bound

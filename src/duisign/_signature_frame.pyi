@@ -1,14 +1,15 @@
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self, final
 
+@final
 class SignatureFrame:
-    def __init__(
-        self,
+    def __new__(
+        cls,
         canonical_start: bytes,
         start: bytes,
         start_bound: bytes,
         key_info: bytes,
         sign_digest: Callable[[bytes, Any], bytes],
         ecdsa: Any,
-    ) -> None: ...
+    ) -> Self: ...
     def signature(self, digest: bytes, binds_ds: bool) -> bytes: ...

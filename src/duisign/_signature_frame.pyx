@@ -4,6 +4,7 @@ A Signature differs from the next in two values: DigestValue and SignatureValue.
 SignedInfo up to its DigestValue is constant too.
 """
 
+cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcpy
 
@@ -23,6 +24,7 @@ cdef bytes VALUE_TAG = b"<ds:SignatureValue>"
 cdef bytes BEHIND_VALUE = b"</ds:SignatureValue>"
 
 
+@cython.final
 cdef class SignatureFrame:
     """Makes Signatures.
 

@@ -196,9 +196,7 @@ class Signer:
         self._frame = _frame(profile, key_info_element, key.sign, ecdsa)
         self._byte_lane = None
         if _uses_byte_lane():
-            self._byte_lane = ByteLane(
-                self._frame, self._algorithm, self._strip, self._replace, max_octets, max_depth
-            )
+            self._byte_lane = ByteLane(self._frame, self._algorithm, self._strip, self._replace, max_octets, max_depth)
 
     def _check_key_info(self, frame: SignatureFrame) -> None:
         """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""

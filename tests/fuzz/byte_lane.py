@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Fuzz target: the byte lane against the tree lane, with atheris; `python run.py` builds what it needs and runs it.
 
 An input is one octet that chooses the options, then a document. Python's own code is not instrumented: what counts is

@@ -58,6 +58,8 @@ def fuzz(*arguments: str) -> str:
 
     environment = os.environ | {
         "PYTHONPATH": str(BUILD / "lib"),
+        # A merge starts the target by its name.
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "LD_PRELOAD": str(Path(atheris.path()) / "asan_with_fuzzer.so"),
         # Python's own memory at exit is no leak of ours; a size out of range is to be refused, not to abort.
         "ASAN_OPTIONS": "detect_leaks=0:allocator_may_return_null=1",
@@ -76,7 +78,7 @@ def fuzz(*arguments: str) -> str:
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True, errors="replace") as process:
         for line in process.stderr:
             lines.append(line)
-            if not line.startswith(("#", "\"", "\tNEW_FUNC")) or "pulse" in line:
+            if not line.startswith(("#", '"', "\tNEW_FUNC")) or "pulse" in line:
                 print(line, end="", file=sys.stderr)
     if process.returncode:
         sys.exit(f"The fuzzer ended with {process.returncode}; what it found is in {BUILD}.")
