@@ -7,7 +7,7 @@ NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd src/duisign/*.h)
 # Tests that run what is native, without peers, benchmarks and measurements of memory.
 CORE   := $(filter-out tests/test_bench.py tests/test_memory.py tests/test_documentation.py, $(wildcard tests/test_*.py))
 
-.PHONY: demo test lint bench plain sanitize fuzz clean
+.PHONY: demo test lint bench plain sanitize fuzz sdist clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -47,6 +47,17 @@ build/fuzz/.built: export LDSHARED = clang -shared
 build/%/.built: $(NATIVE) setup.py $(wildcard src/duisign/*.py src/duisign/*/*.py) | $(VENV)/.build
 	DUISIGN_BUILD=$* $(BIN)/python setup.py --quiet build --build-base build/$* --build-lib build/$*/lib
 	touch $@
+
+# The sdist, built, installed and used in an environment that has nothing else.
+sdist: $(VENV)/.build
+	rm -rf build/sdist
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
+	$(BIN)/python -m build --quiet --sdist --outdir build/sdist
+	$(PYTHON) -m venv build/sdist/venv
+	build/sdist/venv/bin/python -m pip install --quiet --disable-pip-version-check build/sdist/*.tar.gz
+	cd build/sdist && venv/bin/python -I -c "import duisign, duisign.testing as t; s = t.Smki.create().user; \
+		d = duisign.Signer(s.private_key, s.certificate).sign(b'<a/>'); \
+		print(duisign.Verifier(duisign.PinnedCertificates([s.certificate])).verify(d))"
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml

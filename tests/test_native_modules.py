@@ -27,6 +27,7 @@ MODULES = [
     "_signature_value",
     "_start_tag",
     "_tree_lane",
+    "_usual_signature",
 ]
 
 

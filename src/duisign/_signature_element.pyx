@@ -84,15 +84,6 @@ cdef bint is_inner_place(const xmlNode* signature) noexcept nogil:
     return False
 
 
-cdef struct Places:
-    # the Signature that is a child of the root, or NULL
-    xmlNode* outer
-    int outer_count
-    int inner_count
-    int misplaced_count
-    bint too_deep
-
-
 cdef void find_signatures(xmlNode* root, int max_depth, Places* places) noexcept nogil:
     """Visit every element of the document, find its Signatures, and stop below the depth limit."""
     cdef xmlNode* node = root
@@ -306,18 +297,6 @@ cdef class SignatureElement:
     as DER, both integers in range.
     """
 
-    cdef _Element root
-    cdef xmlNode* signature
-    cdef xmlNode* signed_info
-    cdef xmlNode* key_info
-    cdef int max_depth
-    cdef Py_ssize_t size
-    # the text of DigestValue if SignedInfo is the usual one, whose canonical form is then known, else None
-    cdef bytes digest_text
-    cdef readonly object profile
-    cdef readonly bytes digest_value
-    cdef readonly bytes der_signature
-
     def signed_octets(self):
         """The canonical octets of the document without this Signature: what DigestValue is about."""
         return canonical(
@@ -342,6 +321,8 @@ cdef class SignatureElement:
         cdef xmlNode* node
         cdef xmlNode* item
         cdef list hints
+        if self.known_hints is not None:
+            return self.known_hints
         if self.key_info == NULL:
             return None
         hints = []

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from duisign._message_facts import message_facts
 from duisign._signature_element import read_signature
 from duisign._tree_lane import canonicalize_document
+from duisign._usual_signature import belongs_to, usual_signature
 from duisign.algorithms import Profile
 from duisign.certificate_index import named_signer
 from duisign.document import DocumentReader
@@ -145,20 +146,40 @@ class Verifier:
                 continue
         return self._verify(last, None)
 
+    def _usual(self, document: bytes) -> tuple[_Element, SignatureElement] | None:
+        """Root, without the Signature, and the usual Signature of a document; None if all of it must be parsed."""
+        if not self._accept_duis or type(document) is not bytes or len(document) > self._reader.max_octets:
+            return None
+        split = usual_signature(document, self._reader.max_depth)
+        if split is None:
+            return None
+        signature, rest, bound_by_root = split
+        try:
+            root, is_utf8 = self._reader.read(rest)
+        except DocumentError:
+            return None
+        return (root, signature) if is_utf8 and belongs_to(signature, root, bound_by_root) else None
+
     def _verify(self, document: bytes, policy: Policy | None) -> VerifiedMessage:
-        root, _ = self._reader.read(document)
+        signature: SignatureElement | None
+        usual = self._usual(document)
+        if usual is not None:
+            root, signature = usual
+        else:
+            root, signature = self._reader.read(document)[0], None
         hints: Hints | None = None
         signatories: Sequence[Signatory] = ()
         try:
-            signature = read_signature(
-                root,
-                self._accept_duis,
-                self._accept_signxml,
-                self._unmarked_c14n,
-                self._java_widths,
-                self._reader.max_depth,
-                len(document),
-            )
+            if signature is None:
+                signature = read_signature(
+                    root,
+                    self._accept_duis,
+                    self._accept_signxml,
+                    self._unmarked_c14n,
+                    self._java_widths,
+                    self._reader.max_depth,
+                    len(document),
+                )
             hints = signature.key_hints()
             signatories = self._trust.signatories(hints)
             if len(signatories) == 1:

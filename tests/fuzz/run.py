@@ -1,6 +1,6 @@
-"""Run the fuzz target on an instrumented build: `make fuzz`, which builds it.
+"""Run the fuzz targets on an instrumented build: `make fuzz`, which builds it.
 
-Seeds: the project's samples and generated documents, and corpus.zip, what earlier runs found worth keeping. The native
+Seeds: the project's samples and generated documents, and what earlier runs found worth keeping (*.zip). The native
 modules are built with clang for coverage, AddressSanitizer and UndefinedBehaviorSanitizer. Ends with an error when the
 property does not hold or a sanitizer speaks; the input is then in build/fuzz/.
 """
@@ -22,17 +22,17 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 BUILD = PROJECT / "build" / "fuzz"
-CORPUS = HERE / "corpus.zip"
+TARGETS = ("byte_lane", "usual_signature")
 RECORD = HERE / "record.json"
 LONGEST_INPUT = 4096
 """Octets. Above a block of the scanner and above the inline buffers there is nothing new to find."""
 LARGEST_KEPT = 512
-"""Octets of an input in corpus.zip."""
+"""Octets of an input that is kept."""
 
 sys.path.insert(0, str(HERE.parent))
 
 
-def seeds() -> dict[str, bytes]:
+def seeds(target: str) -> dict[str, bytes]:
     """Inputs by name."""
     import duisign
     from duisign.testing import Smki, make_samples
@@ -48,12 +48,17 @@ def seeds() -> dict[str, bytes]:
     shape = Shape(dsig_prefixes=("ds", "a"), ascii_markup=True, ampersand_in_namespace_names=False, elements=6)
     documents += [generate(seed, shape) for seed in range(250)]
     documents += [generate_duis(seed, shape) for seed in range(60)]
-    inputs = [bytes([options]) + document for document in documents for options in range(0, 8, 2)]
+    if target == "byte_lane":
+        inputs = [bytes([options]) + document for document in documents for options in range(0, 8, 2)]
+    else:
+        # Where the Signature goes, from behind: before the last tag, or further on.
+        places = ((len(document) - document.rindex(b"</"), document) for document in documents if b"</" in document)
+        inputs = [at.to_bytes(2, "little") + bytes([which]) + document for at, document in places for which in range(2)]
     return {hashlib.sha256(one).hexdigest()[:16]: one for one in inputs}
 
 
-def fuzz(*arguments: str) -> str:
-    """Run the target with arguments of libFuzzer; its report. SystemExit if it found something."""
+def fuzz(target: str, *arguments: str) -> str:
+    """Run a target with arguments of libFuzzer; its report. SystemExit if it found something."""
     import atheris
 
     environment = os.environ | {
@@ -67,7 +72,7 @@ def fuzz(*arguments: str) -> str:
     }
     command = [
         sys.executable,
-        str(HERE / "byte_lane.py"),
+        str(HERE / f"{target}.py"),
         f"-dict={HERE / 'xml.dict'}",
         f"-max_len={LONGEST_INPUT}",
         f"-artifact_prefix={BUILD}/",
@@ -102,44 +107,50 @@ def recorded(report: str, inputs: int) -> dict[str, object]:
     }
 
 
-def keep(corpus: Path) -> None:
-    """Write corpus.zip: the fewest inputs that have the coverage of all, without the long ones."""
-    small = BUILD / "small"
+def keep(target: str, corpus: Path) -> None:
+    """Write the target's archive: the fewest inputs that have the coverage of all, without the long ones."""
+    small = BUILD / f"{target}-small"
     small.mkdir(exist_ok=True)
     for path in small.iterdir():
         path.unlink()
-    fuzz("-merge=1", str(small), str(corpus))
+    fuzz(target, "-merge=1", str(small), str(corpus))
     inputs = sorted(path for path in small.iterdir() if path.stat().st_size <= LARGEST_KEPT)
-    with zipfile.ZipFile(CORPUS, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(HERE / f"{target}.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
         for path in inputs:
             archive.writestr(zipfile.ZipInfo(path.name[:16]), path.read_bytes(), zipfile.ZIP_DEFLATED)
-    print(f"{len(inputs)} inputs are in {CORPUS}", file=sys.stderr)
+    print(f"{target}: {len(inputs)} inputs are kept", file=sys.stderr)
+
+
+def run(target: str, options: argparse.Namespace) -> None:
+    """Run one target, and print what it did."""
+    corpus = BUILD / target
+    corpus.mkdir(parents=True, exist_ok=True)
+    inputs = seeds(target)
+    for name, octets in inputs.items():
+        (corpus / name).write_bytes(octets)
+    if (HERE / f"{target}.zip").exists():
+        with zipfile.ZipFile(HERE / f"{target}.zip") as archive:
+            archive.extractall(corpus)
+            inputs |= dict.fromkeys(archive.namelist(), b"")
+    bound = f"-max_total_time={options.seconds}" if options.seconds else f"-runs={options.executions}"
+    record = recorded(fuzz(target, bound, str(corpus)), len(inputs))
+    print(target, json.dumps(record))
+    if options.record:
+        keep(target, corpus)
+        records = json.loads(RECORD.read_text()) if RECORD.exists() else {}
+        RECORD.write_text(json.dumps(records | {target: record}, indent=2) + "\n")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Fuzz the byte lane against the tree lane.")
+    parser = argparse.ArgumentParser(description="Fuzz the byte lane, and the reading of usual Signatures.")
     bound = parser.add_mutually_exclusive_group()
-    bound.add_argument("--executions", type=int, default=5_000_000, help="how many inputs to try")
-    bound.add_argument("--seconds", type=int, help="how long to try")
-    parser.add_argument("--record", action="store_true", help=f"write {RECORD.name} and {CORPUS.name}")
+    bound.add_argument("--executions", type=int, default=5_000_000, help="how many inputs to try of each target")
+    bound.add_argument("--seconds", type=int, help="how long to try each target")
+    parser.add_argument("--target", choices=TARGETS, help="only this one")
+    parser.add_argument("--record", action="store_true", help=f"write {RECORD.name} and the inputs worth keeping")
     options = parser.parse_args()
-    corpus = BUILD / "corpus"
-    corpus.mkdir(parents=True, exist_ok=True)
-    inputs = seeds()
-    for name, octets in inputs.items():
-        (corpus / name).write_bytes(octets)
-    if CORPUS.exists():
-        with zipfile.ZipFile(CORPUS) as archive:
-            archive.extractall(corpus)
-            inputs |= dict.fromkeys(archive.namelist(), b"")
-    report = fuzz(
-        f"-max_total_time={options.seconds}" if options.seconds else f"-runs={options.executions}", str(corpus)
-    )
-    record = recorded(report, len(inputs))
-    if options.record:
-        keep(corpus)
-        RECORD.write_text(json.dumps(record, indent=2) + "\n")
-    print(json.dumps(record))
+    for target in [options.target] if options.target else TARGETS:
+        run(target, options)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,33 @@
+# A Signature of the wire profile, found in a tree and read.
+
+from lxml.includes.etreepublic cimport _Element
+from lxml.includes.tree cimport xmlNode
+
+
+cdef struct Places:
+    # the Signature that is a child of the root, or NULL
+    xmlNode* outer
+    int outer_count
+    int inner_count
+    int misplaced_count
+    bint too_deep
+
+
+cdef class SignatureElement:
+    cdef _Element root
+    # NULL if it is not in the tree: see _usual_signature
+    cdef xmlNode* signature
+    cdef xmlNode* signed_info
+    cdef xmlNode* key_info
+    cdef int max_depth
+    cdef Py_ssize_t size
+    # the text of DigestValue if SignedInfo is the usual one, whose canonical form is then known, else None
+    cdef bytes digest_text
+    # what KeyInfo says if it is not in the tree
+    cdef list known_hints
+    cdef readonly object profile
+    cdef readonly bytes digest_value
+    cdef readonly bytes der_signature
+
+
+cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1

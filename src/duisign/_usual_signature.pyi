@@ -1,0 +1,6 @@
+from lxml.etree import _Element
+
+from duisign._signature_element import SignatureElement
+
+def usual_signature(document: bytes, max_depth: int) -> tuple[SignatureElement, bytes, bool] | None: ...
+def belongs_to(signature: SignatureElement, root: _Element, bound_by_root: bool) -> bool: ...
