@@ -1,11 +1,12 @@
 """The usual Signature: as duisign and most Users write it, to the octet, last in the root. It is read without a tree.
 
 A document that ends in it is split: what stands before and behind goes to the parser, a third less work. That is as
-good as parsing all of it, for these reasons. The rest is parsed, and its root is the last node, so its last tag is
-the root's end tag, and where the Signature was cut out the parser was between nodes of the root's content. A parser
-goes from left to right; in the whole document it would be in the same state there, meet a Signature that is complete, has its
-prefix from itself or the root and holds neither references nor markup that this module does not know, and go on in
-the same state. So the tree of the whole document is the tree of the rest with this Signature as last child of the root.
+good as parsing all of it, for these reasons. The rest is parsed, and its root is the last node, so its last tag is the
+root's end tag, and where the Signature was cut out the parser was between nodes of the root's content. A parser goes
+from left to right; in the whole document it would be in the same state there, meet a Signature that is complete, has
+its prefix from itself or the root and holds neither references nor markup that this module does not know, and go on
+in the same state. So the tree of the whole document is the tree of the rest with this Signature as last child of the
+root.
 
 Whatever is not exactly so is left to `read_signature`, which words the refusals.
 """
