@@ -3,7 +3,7 @@
 Canonical XML 1.0 sections 2.2 to 2.4, Exclusive XML Canonicalization 1.0 section 3.
 """
 
-from libc.string cimport strcmp
+from libc.string cimport strchr, strcmp
 
 from lxml.includes.tree cimport (
     XML_ELEMENT_NODE, XML_ENTITY_REF_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
@@ -94,7 +94,7 @@ cdef void declare(Walk* walk, const xmlNode* element) noexcept nogil:
 
 
 cdef inline void check_binding(Walk* walk, const xmlNs* ns, bint attribute) noexcept nogil:
-    """A name must mean the namespace that its prefix is bound to where it stands."""
+    """A prefix must be bound to the namespace that the name is in where it stands."""
     cdef const char* prefix = namespace_prefix(ns)
     cdef const char* uri = namespace_uri(ns)
     if attribute and prefix[0] == 0:
@@ -108,6 +108,12 @@ cdef inline void check_binding(Walk* walk, const xmlNs* ns, bint attribute) noex
         walk.failure = INCONSISTENT_NAMESPACES
     else:
         walk.consistent = ns
+
+
+cdef inline void check_local(Walk* walk, const unsigned char* name) noexcept nogil:
+    """A name without namespace has no prefix: libxml2 keeps an unbound one in the name."""
+    if strchr(<const char*> name, c":") != NULL:
+        walk.failure = INCONSISTENT_NAMESPACES
 
 
 cdef inline void render(Walk* walk, Text prefix, Text uri) noexcept nogil:
@@ -194,11 +200,15 @@ cdef void open_element(Walk* walk, const xmlNode* element, bint apex) noexcept n
         if walk.failure:
             return
     check_binding(walk, element.ns, False)
+    if element.ns == NULL:
+        check_local(walk, element.name)
     walk.attributes.count = 0
     attribute = element.properties
     while attribute != NULL:
         if attribute.ns != NULL:
             check_binding(walk, attribute.ns, True)
+        else:
+            check_local(walk, attribute.name)
         pointers_add(&walk.attributes, attribute)
         attribute = attribute.next
     if walk.failure:

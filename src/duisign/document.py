@@ -42,6 +42,7 @@ _STATELESS = frozenset(
 """Codecs, by Python's names, in which an octet below 128 that stands for markup never means anything else. UTF-7,
 ISO 2022 and their like are left out: markup can hide in them."""
 _fromstring = etree.fromstring
+_ERROR = etree.ErrorLevels.ERROR
 _LABEL_OCTETS = 1024
 """Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
 
@@ -127,12 +128,20 @@ class DocumentReader:
                 # Text up to the size limit; the depth is checked by ourselves, on the tree.
                 huge_tree=True,
             )
+        number, line, column = 0, 0, 0
         try:
-            return _fromstring(document, parser)
-        except etree.XMLSyntaxError as error:
-            (line, column), number = error.position, error.code
+            root = _fromstring(document, parser)
+        except etree.XMLSyntaxError as refusal:
+            (line, column), number = refusal.position, int(refusal.code)
         except (etree.LxmlError, ValueError, LookupError):
-            line, column, number = 0, 0, 0
+            pass
+        else:
+            # lxml looks at the last message alone: a warning behind it hides an unbound prefix or a repeated attribute.
+            messages = parser.error_log
+            error = next((message for message in messages if message.level >= _ERROR), None) if messages else None
+            if error is None:
+                return root
+            number, line, column = int(error.type), error.line, error.column
         # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
         raise DocumentError(
             "malformed-xml",
