@@ -1,4 +1,6 @@
-"""Peak memory of one call on the largest legal request: firmware.py sign|verify FOLDER DOCUMENT [OUTPUT].
+"""Peak memory of one call on the largest legal request: firmware.py sign|strip|verify FOLDER DOCUMENT [OUTPUT].
+
+strip: signed with whitespace="strip" and existing_signature="replace", as the command line does.
 
 The process does nothing before the call but import, read the document and make a Signer or Verifier, so that the peak
 that the kernel has noted (VmHWM) is that of the call.
@@ -20,8 +22,11 @@ def main(job: str, folder: Path, source: Path, output: Path | None = None) -> No
     """Print the figures of `job` as JSON, sizes in octets. `folder` holds a written Smki."""
     document = source.read_bytes()
     certificate = (folder / "user.pem").read_bytes()
+    key = (folder / "user.key").read_bytes()
     if job == "sign":
-        call = Signer((folder / "user.key").read_bytes(), certificate).sign
+        call = Signer(key, certificate).sign
+    elif job == "strip":
+        call = Signer(key, certificate, whitespace="strip", existing_signature="replace").sign
     else:
         call = Verifier(PinnedCertificates([certificate])).verify
     resident = status("VmRSS")

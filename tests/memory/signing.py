@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from growth import CALLS, PATH_CALLS, Workload, fresh, main
@@ -18,8 +19,22 @@ SIGNER = Signer(KEY, CERTIFICATE)
 SIGNED = SIGNER.sign(DOCUMENT)
 REPLACING = Signer(KEY, CERTIFICATE, existing_signature="replace", profile=Profile.SIGNXML)
 STRIPPING = Signer(KEY, CERTIFICATE, whitespace="strip", deterministic=True)
+os.environ["DUISIGN_LANES"] = "tree"
+TREE = Signer(KEY, CERTIFICATE)
+TREE_STRIPPING = Signer(KEY, CERTIFICATE, whitespace="strip", existing_signature="replace")
+del os.environ["DUISIGN_LANES"]
 SPACED = DOCUMENT.replace(b"><", b">\n  <")
 TEXT = DOCUMENT.decode().replace('encoding="UTF-8"', 'encoding="{}"')
+LONG = SPACED.replace(b"<sr:Body>", b"<sr:Body>" + b"<sr:X>\n</sr:X> \n" * 8000)
+ENTITY = LONG.replace(b"</sr:Body>", b"&x;</sr:Body>")
+_MANY = range(100)
+CROWDED = (
+    "<a"
+    + "".join(f" b{number}='&lt;' xmlns:p{number}='urn:{number}'" for number in _MANY)
+    + ">"
+    + "".join(f"<p{number}:c/>" for number in _MANY)
+    + "</a>"
+).encode()
 UTF_16 = TEXT.format("UTF-16").encode("utf-16")
 LATIN_1 = TEXT.format("ISO-8859-1").replace("Fern", "F\u00e8rn").encode("latin-1")
 DOCTYPE = DOCUMENT.replace(b"<sr:Request", b"<!DOCTYPE sr:Request><sr:Request", 1)
@@ -71,6 +86,15 @@ WORKLOADS = [
     signing("good", DOCUMENT, calls=CALLS),
     signing("replace, signxml profile", SIGNED, signer=REPLACING),
     signing("strip, deterministic", SPACED, signer=STRIPPING),
+    signing("good, tree lane", DOCUMENT, signer=TREE),
+    signing("strip and replace, tree lane", SIGNED.replace(b"><", b">\n  <"), signer=TREE_STRIPPING),
+    signing("strip, long", LONG, signer=STRIPPING, calls=CALLS // 100),
+    signing("many attributes and namespaces", CROWDED),
+    signing("many attributes and namespaces, signxml profile", CROWDED, signer=REPLACING),
+    signing("many attributes, one twice", CROWDED.replace(b"b99", b"b98"), "malformed-xml"),
+    signing(
+        "unknown entity behind much", LONG.replace(b"</sr:Body>", b"&x;</sr:Body>"), "malformed-xml", STRIPPING, 500
+    ),
     signing("UTF-16", UTF_16),
     signing("UTF-16, strip", UTF_16, signer=STRIPPING),
     signing("Latin-1", LATIN_1),
