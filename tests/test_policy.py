@@ -96,6 +96,10 @@ def test_a_comment_does_not_hide_the_originator(smki, samples):
         (b"</sr:RequestID>", b"</sr:RequestID><sr:RequestID>x</sr:RequestID>"),
         (b"</sr:RequestID>", b"</sr:RequestID><sr:RequestID> </sr:RequestID>"),
         (b"<sr:RequestID>", b"<sr:RequestID/><sr:RequestID>"),
+        # Text after an instruction or an element is text that some reader leaves out.
+        (b"</sr:RequestID>", b"<?x?>1</sr:RequestID>"),
+        (b"</sr:RequestID>", b"<sr:x/>1</sr:RequestID>"),
+        (b"</sr:RequestID>", b"<x/></sr:RequestID>"),
         (b"<sr:Body>", b"<sr:Header/><sr:Body>"),
     ],
 )
