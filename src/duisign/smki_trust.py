@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from duisign.certificate_index import CertificateIndex, embedded_certificates
 from duisign.certificate_path import CertificatePath, PathValidator
 from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
-from duisign.errors import AmbiguousSignerError, ConfigurationError, UnknownSignerError
+from duisign.errors import AmbiguousSignerError, CertificateError, ConfigurationError, UnknownSignerError
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
 from duisign.policy import Policy
 from duisign.revocation import RevocationIndex
@@ -141,10 +141,8 @@ class SmkiTrust:
         with self._lock:
             old = self._state
             lists = RevocationIndex(revocation_lists_of(crls), old.authorities, old.revocations)
-            state = _State(old.validator, old.authorities, old.index, lists, old.problems)
-            # Paths stay: revocation is asked of the index for every message.
-            state.paths = dict(old.paths)
-            self._state = state
+            # Paths are found anew: OpenSSL has not seen these CRLs yet.
+            self._state = _State(old.validator, old.authorities, old.index, lists, old.problems)
 
     def validate(self, certificate: x509.Certificate | bytes) -> CertificatePath:
         """The path of a certificate, valid now; raises CertificateError, ConfigurationError (not a certificate)."""
@@ -157,18 +155,21 @@ class SmkiTrust:
         self._path(signatory.certificate)
 
     def _path(self, certificate: OrganisationCertificate) -> CertificatePath:
-        state, now = self._state, self._now()
+        state, now, accept_unknown = self._state, self._now(), self._accept_unknown
+        index = state.revocations if self._check_revocation else None
         path = state.paths.get(certificate.fingerprint)
-        if path is None or not path.has_current_authorities(now):
-            index = state.revocations if self._check_revocation and not self._accept_unknown else None
-            path = state.validator.validate(certificate, now, index)
-            if len(state.paths) >= _CACHED_PATHS:
-                state.paths.clear()
-            state.paths[certificate.fingerprint] = path
-        else:
-            path.check_period(now)
-        if self._check_revocation:
-            path.check_revocation(now, state.revocations, accept_unknown=self._accept_unknown)
+        if path is not None:
+            path.check_leaf(now, index, accept_unknown=accept_unknown)
+            try:
+                path.check_authorities(now, index, accept_unknown=accept_unknown)
+                return path
+            except CertificateError:
+                # Another certificate of the same CA may be valid still.
+                state.paths.pop(certificate.fingerprint, None)
+        path = state.validator.validate(certificate, now, index, accept_unknown=accept_unknown)
+        if len(state.paths) >= _CACHED_PATHS:
+            state.paths.clear()
+        state.paths[certificate.fingerprint] = path
         return path
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
