@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from duisign.certificate_index import CertificateIndex, embedded_certificates
 from duisign.certificate_path import CertificatePath, PathValidator
 from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
+from duisign.certificate_status import CertificateState, CertificateStatus, state_of
 from duisign.errors import AmbiguousSignerError, CertificateError, ConfigurationError, UnknownSignerError
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
 from duisign.policy import Policy
@@ -55,11 +56,16 @@ class SmkiTrust:
     files and folders. `certificates` are the known Organisation Certificates, found by issuer and serial number; a
     certificate that a message carries is believed too if its path is valid. One that cannot be read is left out and
     listed in `problems`; a root or CRL that cannot be read is an error. `policies`: dotted OIDs of certificate
-    policies, of which a path must assert one. `check_revocation`: every CA on the path needs a current CRL. `now`: a
-    clock.
-    `accept_missing_authority_key_identifier`: RFC 5280 wants the extension in every certificate that a CA issues, and
-    the DCC's published test certificates lack it. `dangerously_accept_unknown_revocation`: where no current CRL speaks,
-    believe that nothing is revoked.
+    policies, of which a path must assert one. `now`: a clock. `accept_missing_authority_key_identifier`: RFC 5280
+    wants the extension in every certificate that a CA issues, and the DCC's published test certificates lack it.
+
+    Revocation is asked for every message: each CA on the path needs a current CRL, and a message without is refused.
+    `dangerously_accept_unknown_revocation`: where no current CRL speaks, believe that nothing is revoked; what a CRL
+    revokes, current or not, stays refused. `check_revocation=False`: ask no CRL at all, not even those that are given;
+    whoever stole a key then signs as its owner for as long as the certificate lasts, although the CA has revoked it.
+    `repr`, `certificate_status` and the command line say when revocation is not checked.
+
+    A CRL speaks of certificates: of a CA that has two for one key, the path by the one holds until that one is revoked.
 
     Shared by threads. `reload` and `add_crls` replace everything at once or nothing. Needs the extra ``trust``.
     Raises ConfigurationError.
@@ -82,8 +88,12 @@ class SmkiTrust:
     ) -> None:
         self._now = clock_of(now)
         self._policies = _checked_policies(policies)
-        self._check_revocation = bool(check_revocation)
-        self._accept_unknown = bool(dangerously_accept_unknown_revocation)
+        switches = (check_revocation, accept_missing_authority_key_identifier, dangerously_accept_unknown_revocation)
+        if not all(isinstance(one, bool) for one in switches):
+            # Not by truth: a None or a word of a configuration must not turn a check off.
+            raise ConfigurationError("switch", "Options that turn a check on or off are True or False, nothing else.")
+        self._check_revocation = check_revocation
+        self._accept_unknown = dangerously_accept_unknown_revocation
         self._options = {"need_authority_key_identifier": not accept_missing_authority_key_identifier}
         self._sources = tuple(_kept(source) for source in (roots, intermediates, certificates, crls))
         self._lock = threading.Lock()
@@ -95,7 +105,9 @@ class SmkiTrust:
         return _DEFAULT_POLICY
 
     def __repr__(self) -> str:
-        return f"<SmkiTrust of {len(self._state.authorities)} CA certificates>"
+        how = ", unknown revocation accepted" if self._accept_unknown else ""
+        how = how if self._check_revocation else ", revocation NOT checked"
+        return f"<SmkiTrust of {len(self._state.authorities)} CA certificates{how}>"
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -148,6 +160,21 @@ class SmkiTrust:
         """The path of a certificate, valid now; raises CertificateError, ConfigurationError (not a certificate)."""
         return self._path(OrganisationCertificate(load_certificate(certificate)))
 
+    def certificate_status(self, certificate: x509.Certificate | bytes) -> CertificateStatus:
+        """What the store finds of a certificate now: of a signer's, an issuing CA's or a root's, known or not.
+
+        A signer's is valid if `validate` gives its path; no role is asked. Raises ConfigurationError (not a
+        certificate).
+        """
+        one = OrganisationCertificate(load_certificate(certificate))
+        checked = self._check_revocation and not self._accept_unknown
+        try:
+            path = self._authority_path(one) if one.is_authority else self._path(one).certificates
+        except CertificateError as error:
+            return CertificateStatus(state_of(error), error.code, str(error), (), checked)
+        found = tuple(authority.certificate for authority in path)
+        return CertificateStatus(CertificateState.VALID, None, None, found, checked)
+
     def check(self, signatory: Signatory) -> None:
         """Raise CertificateError unless the certificate may be used now."""
         if signatory.certificate is None:
@@ -171,6 +198,11 @@ class SmkiTrust:
             state.paths.clear()
         state.paths[certificate.fingerprint] = path
         return path
+
+    def _authority_path(self, authority: OrganisationCertificate) -> Sequence[OrganisationCertificate]:
+        state = self._state
+        index = state.revocations if self._check_revocation else None
+        return state.validator.validate_authority(authority, self._now(), index, accept_unknown=self._accept_unknown)
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
         """The one certificate that KeyInfo names, known or carried by the message; not yet validated."""
