@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable
 from functools import partial
@@ -29,8 +28,8 @@ from duisign.key_source import read_keys
 from duisign.key_status import KeyRingEntry, KeyStatus
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
 from duisign.message_class import MessageClass, class_of
-from duisign.remote_party_role import RemotePartyRole
-from duisign.request_id import RequestId, sole_identifier
+from duisign.remote_party_role import RemotePartyRole, checked_roles
+from duisign.request_id import RequestId, entity_id_of, sole_identifier
 from duisign.signer import Signer
 from duisign.smki_trust import SmkiTrust
 from duisign.trust import Clock, Signatory, clock_of
@@ -44,9 +43,6 @@ __all__ = ["KeyRing"]
 
 _SIGNED_BY_USER = frozenset({MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND})
 """Classes that the Business Originator signs; every other class of the table is the DCC's to sign."""
-
-_EUI64 = re.compile(r"[0-9A-F]{16}", re.ASCII)
-
 
 _BY_CODE = {"certificate-expired": KeyStatus.EXPIRED, "certificate-not-yet-valid": KeyStatus.NOT_YET_VALID}
 _HOPEFUL = (KeyStatus.SIGNS, KeyStatus.SUPERSEDED, KeyStatus.NOT_YET_VALID, KeyStatus.REVOCATION_UNKNOWN)
@@ -375,14 +371,17 @@ def _sender(root: _Element) -> tuple[MessageClass, RequestId | None]:
 
 
 def _checked_roles(roles: Iterable[int]) -> frozenset[int]:
-    found = frozenset(roles) if isinstance(roles, Iterable) and not isinstance(roles, (str, bytes)) else frozenset()
-    if not found or not all(isinstance(one, int) and 0 <= one <= 0xFF for one in found):
+    try:
+        found = checked_roles(roles)
+    except (TypeError, ValueError):
+        found = frozenset()
+    if not found:
         raise ConfigurationError("roles", "Roles are a list of Remote Party Roles, each a number from 0 to 255.")
     return found
 
 
 def _checked_entity_id(entity_id: str) -> str:
-    digits = entity_id.upper().replace("-", "") if isinstance(entity_id, str) else ""
-    if not _EUI64.fullmatch(digits):
-        raise ConfigurationError("entity-id", "An EUI-64 is a str of eight pairs of hexadecimal digits.")
-    return bytes.fromhex(digits).hex("-").upper()
+    try:
+        return entity_id_of(entity_id)
+    except ValueError:
+        raise ConfigurationError("entity-id", "An EUI-64 is a str of eight pairs of hexadecimal digits.") from None
