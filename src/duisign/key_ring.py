@@ -44,6 +44,10 @@ __all__ = ["KeyRing"]
 _SIGNED_BY_USER = frozenset({MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND})
 """Classes that the Business Originator signs; every other class of the table is the DCC's to sign."""
 
+_DCC_MAY_SHARE = frozenset({RemotePartyRole.ACCESS_CONTROL_BROKER})
+"""Roles whose key may be a DCC's XML signing key too: DUIS has the Access Control Broker's key sign responses, and the
+DCC has certificates of both roles for one key (DESIGN section 4). A User's XML signing key shares with no role."""
+
 _BY_CODE = {"certificate-expired": KeyStatus.EXPIRED, "certificate-not-yet-valid": KeyStatus.NOT_YET_VALID}
 _HOPEFUL = (KeyStatus.SIGNS, KeyStatus.SUPERSEDED, KeyStatus.NOT_YET_VALID, KeyStatus.REVOCATION_UNKNOWN)
 
@@ -103,7 +107,10 @@ class KeyRing:
     the only one there is, and several are refused. Of one party's keys the one signs that is usable now and whose
     validity began last, then ends last.
 
-    A key under two EUI-64s signs for neither ("a separate key per User Id"); both are in `problems`.
+    A key under two EUI-64s signs for neither ("a separate key per User Id"). A key that stands in a certificate of a
+    role for Devices too (any but `roles` and `dcc_roles`) does not sign ("a dedicated XML signing key, never used
+    towards Devices"); only the DCC's may be that of its Access Control Broker. All of these are in `problems`. There is
+    no option to have them sign: make a key for each purpose, or use a `Signer`.
 
     Raises ConfigurationError, also when no key can sign now or later. Cannot be pickled.
     """
@@ -171,14 +178,15 @@ class KeyRing:
         self._state = self._build({})
 
     def __repr__(self) -> str:
-        return f"<KeyRing of {len(self._state.entries)} keys>"
+        asked = "validity alone" if self._trust is None else repr(self._trust)
+        return f"<KeyRing of {len(self._state.entries)} keys, by {asked}>"
 
     def __reduce__(self) -> NoReturn:
         raise ConfigurationError("key-ring-pickle", "A KeyRing holds private keys: build one in each process instead.")
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What was left out of the ring, or does not sign though it should, and why."""
+        """What was left out of the ring, does not sign though it should, or signs though it had better not, and why."""
         return self._state.problems
 
     @property
@@ -251,22 +259,18 @@ class KeyRing:
     def _build(self, signers: dict[bytes, Signer]) -> _State:
         """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
         pairs, problems = read_keys(self._sources, self._password)
-        owners: dict[bytes, set[str | None]] = {}
+        by_key: dict[bytes, list[OrganisationCertificate]] = {}
         for pair in pairs:
-            owners.setdefault(pair.point, set()).add(pair.certificate.entity_id)
+            by_key.setdefault(pair.point, []).append(pair.certificate)
         entries = []
         for pair in pairs:
             entry = _Entry(pair.certificate, pair.where)
-            entry.fixed = self._fixed(pair.certificate, len(owners[pair.point] - {None}) > 1)
+            entry.fixed, remark = self._fixed(pair.certificate, by_key[pair.point])
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
                 entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
-            elif entry.fixed is KeyStatus.SHARED_KEY:
-                problems.append(
-                    Problem(
-                        pair.where, "This key is that of another EUI-64 too, and signs for neither: make a new one."
-                    )
-                )
+            if remark is not None:
+                problems.append(Problem(pair.where, remark))
             entries.append(entry)
         state = _State(entries, problems, *self._roles)
         if self._dcc_entity_id is not None and self._dcc_entity_id not in state.dcc:
@@ -281,15 +285,32 @@ class KeyRing:
             )
         return state
 
-    def _fixed(self, certificate: OrganisationCertificate, shared: bool) -> KeyStatus | None:
-        """What keeps a key from signing at any time."""
-        if shared:
-            return KeyStatus.SHARED_KEY
+    def _fixed(
+        self, certificate: OrganisationCertificate, of_key: Iterable[OrganisationCertificate]
+    ) -> tuple[KeyStatus | None, str | None]:
+        """What keeps a key from signing at any time, and the sentence of a problem. `of_key`: all its certificates."""
+        users, dcc = self._roles
+        if len({one.entity_id for one in of_key} - {None}) > 1:
+            return (
+                KeyStatus.SHARED_KEY,
+                "This key is that of another EUI-64 too, and signs for neither: make a new one.",
+            )
         if not certificate.signs:
-            return KeyStatus.NO_SIGNATURE_USAGE
-        if certificate.role not in self._roles[0] | self._roles[1]:
-            return KeyStatus.WRONG_ROLE
-        return KeyStatus.NO_ENTITY_ID if certificate.entity_id is None else None
+            return KeyStatus.NO_SIGNATURE_USAGE, None
+        if certificate.role not in users | dcc:
+            return KeyStatus.WRONG_ROLE, None
+        if certificate.entity_id is None:
+            return KeyStatus.NO_ENTITY_ID, None
+        others = {int(one.role) for one in of_key if one.role is not None} - users - dcc
+        if not others:
+            return None, None
+        named = ", ".join(f"{role:02X}" for role in sorted(others))
+        if others <= _DCC_MAY_SHARE and certificate.role in dcc:
+            return None, f"This key stands in a certificate of role {named} too. It signs; a key of its own is better."
+        return KeyStatus.DEVICE_KEY, (
+            f"This key stands in a certificate of role {named} too, and an XML signing key must never be used towards "
+            "Devices: make a new one."
+        )
 
     def _status(self, entry: _Entry, now: float) -> KeyStatus:
         """The status of a key by itself: SIGNS also where a newer one goes first."""
@@ -321,8 +342,12 @@ class KeyRing:
         for entry in entries:
             if entry.signer is not None and self._status(entry, now) is KeyStatus.SIGNS:
                 return entry.signer
-        if entries:
-            reasons = ", ".join(sorted({self._status(entry, now).value for entry in entries}))
+        raise self._unable(entries, now, identifier if kind in _SIGNED_BY_USER else None)
+
+    def _unable(self, entries: Iterable[_Entry], now: float, identifier: RequestId | None) -> SigningKeyError:
+        """Why none of a sender's keys signs. Not raised here: a local name for it would keep the document alive."""
+        reasons = ", ".join(sorted({self._status(entry, now).value for entry in entries}))
+        if reasons:
             error = SigningKeyError(
                 "signing-key-unusable", f"No XML signing key of the message's sender may sign now: {reasons}. Renew it."
             )
@@ -331,8 +356,8 @@ class KeyRing:
                 "signing-key-unknown",
                 "The ring has no XML signing key of the message's sender: load it, or do not sign.",
             )
-        error.request_id = str(identifier) if kind in _SIGNED_BY_USER else None
-        raise error
+        error.request_id = None if identifier is None else str(identifier)
+        return error
 
     def _dcc_party(self, state: _State, response_id: RequestId | None) -> str:
         """The EUI-64 of the DCC party that signs; the rule is in the docstring of the class."""

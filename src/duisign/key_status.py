@@ -28,6 +28,8 @@ class KeyStatus(enum.StrEnum):
     """The ring's trust store finds no valid path."""
     SHARED_KEY = "shared-key"
     """The same key stands under another EUI-64 too: neither signs."""
+    DEVICE_KEY = "device-key"
+    """The same key stands in a certificate for use towards Devices too: it does not sign messages."""
     NO_SIGNATURE_USAGE = "no-signature-usage"
     WRONG_ROLE = "wrong-role"
     NO_ENTITY_ID = "no-entity-id"

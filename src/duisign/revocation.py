@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from duisign.distinguished_name import DistinguishedName, comparable_name, rfc2253
-from duisign.errors import CertificateError, CertificateRevokedError, ConfigurationError, RevocationUnknownError
+from duisign.errors import CertificateRevokedError, ConfigurationError, RevocationUnknownError
 from duisign.organisation_certificate import is_unreadable
 
 if TYPE_CHECKING:
@@ -120,25 +120,20 @@ class RevocationIndex:
         `accept_unknown`: pass over a CA without a current CRL; what is known to be revoked stays so.
         """
         crl = self._lists.get(authority)
-        if crl is not None and serial_number not in crl.revoked and crl.is_current(now):
-            return
-        refusal = _refusal(crl, serial_number)
-        if isinstance(refusal, CertificateRevokedError) or not accept_unknown:
-            raise refusal
-
-
-def _refusal(crl: RevocationList | None, serial_number: int) -> CertificateError:
-    if crl is None:
-        return RevocationUnknownError(
-            "revocation-unknown", "There is no CRL of the CA that issued the certificate: load one."
-        )
-    if serial_number in crl.revoked:
-        return CertificateRevokedError(
-            "certificate-revoked", "The signer's certificate, or its CA's, is revoked: refuse the message."
-        )
-    return RevocationUnknownError(
-        "revocation-outdated", "The CRL of the CA that issued the certificate is not current: load a new one."
-    )
+        if crl is None:
+            if accept_unknown:
+                return
+            raise RevocationUnknownError(
+                "revocation-unknown", "There is no CRL of the CA that issued the certificate: load one."
+            )
+        if serial_number in crl.revoked:
+            raise CertificateRevokedError(
+                "certificate-revoked", "The signer's certificate, or its CA's, is revoked: refuse the message."
+            )
+        if not crl.is_current(now) and not accept_unknown:
+            raise RevocationUnknownError(
+                "revocation-outdated", "The CRL of the CA that issued the certificate is not current: load a new one."
+            )
 
 
 def _refused(crl: x509.CertificateRevocationList, reason: str) -> ConfigurationError:
