@@ -119,10 +119,10 @@ class PathValidator:
             converted = self._converted(one)
             if converted is not None:
                 self._converted_authorities[one.fingerprint] = converted
-            elif one.fingerprint in self._roots:
-                raise ConfigurationError("root", "OpenSSL cannot read a root certificate: obtain the right one.")
             else:
                 self.unreadable.append(one)
+        if not any(one in self._converted_authorities for one in self._roots):
+            raise ConfigurationError("root", "OpenSSL can read no root certificate: obtain the right one.")
         # By name; of one CA's certificates the newest first.
         self._by_name: dict[DistinguishedName, list[OrganisationCertificate]] = {}
         for one in sorted(self._known.values(), key=lambda one: one.validity, reverse=True):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from duisign.certificate_index import CertificateIndex, embedded_certificates
@@ -25,13 +26,18 @@ _CACHED_PATHS = 4096
 """Paths. More signers than that start over; each path costs less than a millisecond to find again."""
 
 
+_NUMBER_IN_FILE = re.compile(r", certificate [0-9]+$")
+
 _DEFAULT_POLICY = Policy()
 
 
 class _State:
-    """Everything that a reload replaces at once; only its path cache grows."""
+    """Everything that a reload replaces at once; only its path cache grows.
 
-    __slots__ = ("authorities", "index", "paths", "problems", "revocations", "validator")
+    `sources`: the file of each certificate, or its place in the caller's list, by fingerprint.
+    """
+
+    __slots__ = ("authorities", "index", "paths", "problems", "revocations", "sources", "validator")
 
     def __init__(
         self,
@@ -40,7 +46,9 @@ class _State:
         index: CertificateIndex,
         revocations: RevocationIndex,
         problems: tuple[Problem, ...],
+        sources: Mapping[bytes, str],
     ) -> None:
+        self.sources = sources
         self.validator = validator
         self.authorities = authorities
         self.index = index
@@ -55,7 +63,7 @@ class SmkiTrust:
     `roots`, `intermediates`, `certificates`, `crls`: lists of objects of cryptography, PEM or DER bytes, or paths of
     files and folders. `certificates` are the known Organisation Certificates, found by issuer and serial number; a
     certificate that a message carries is believed too if its path is valid. One that cannot be read is left out and
-    listed in `problems`; a root or CRL that cannot be read is an error. `policies`: dotted OIDs of certificate
+    listed in `problems`; a CRL that cannot be read, or no root that can, is an error. `policies`: dotted OIDs of certificate
     policies, of which a path must assert one. `now`: a clock. `accept_missing_authority_key_identifier`: RFC 5280
     wants the extension in every certificate that a CA issues, and the DCC's published test certificates lack it.
 
@@ -115,36 +123,44 @@ class SmkiTrust:
         return self._state.problems
 
     def _build(self, before: _State | None) -> _State:
-        roots, root_problems = certificates_of(self._sources[0])
-        if root_problems or not roots:
-            where = root_problems[0].where if root_problems else "the list of roots"
-            raise ConfigurationError("root", f"A root certificate cannot be read or is missing: see {where}.")
-        intermediates, problems = certificates_of(self._sources[1])
-        known, more_problems = certificates_of(self._sources[2])
-        problems = [*problems, *more_problems]
-        anchors = [OrganisationCertificate(root) for root in roots]
-        authorities = [*anchors, *_readable(intermediates, problems)]
-        certificates = _readable(known, problems)
-        validator = PathValidator(anchors, authorities[len(anchors) :], self._policies, **self._options)
-        problems += [Problem(repr(one), "OpenSSL cannot read this certificate.") for one in validator.unreadable]
+        roots, problems = certificates_of(self._sources[0])
+        if not roots:
+            where = problems[0].where if problems else "the list of roots"
+            raise ConfigurationError("root", f"There is no root certificate that can be read: see {where}.")
+        intermediates, more = certificates_of(self._sources[1])
+        certificates, most = certificates_of(self._sources[2])
+        problems += more + most
+        authorities = [one.certificate for one in (*roots, *intermediates)]
+        validator = PathValidator(authorities[: len(roots)], authorities[len(roots) :], self._policies, **self._options)
+        places = {one.certificate.fingerprint: one.place for one in (*intermediates, *roots)}
+        problems += [
+            Problem(places[one.fingerprint], "OpenSSL cannot read this certificate; it was left out.")
+            for one in validator.unreadable
+        ]
         return _State(
             validator,
             authorities,
-            CertificateIndex(Signatory(one) for one in certificates),
+            CertificateIndex(Signatory(one.certificate) for one in certificates),
             RevocationIndex(
                 revocation_lists_of(self._sources[3]), authorities, None if before is None else before.revocations
             ),
             tuple(problems),
+            {one.certificate.fingerprint: one.source for one in (*certificates, *intermediates, *roots)},
         )
 
     def reload(self) -> tuple[Problem, ...]:
         """Read files and folders again; returns the new `problems`.
 
-        All or nothing: when something is broken, ConfigurationError says what, and the old state stays in force. A CRL
-        never gives way to one with a lower number.
+        All or nothing: when something is broken, ConfigurationError says what, and the old state stays in force. Broken
+        is also a file that had a certificate which it has no more, while something in it cannot be read. A CRL never
+        gives way to one with a lower number.
         """
         with self._lock:
-            state = self._build(self._state)
+            old, state = self._state, self._build(self._state)
+            lost = {old.sources[one] for one in old.sources.keys() - state.sources.keys()}
+            for problem in state.problems if lost else ():
+                if problem not in old.problems and _source_of(problem) in lost:
+                    raise ConfigurationError("source", f"A certificate was lost: {problem.where}: {problem.sentence}")
             self._state = state
         return state.problems
 
@@ -154,7 +170,7 @@ class SmkiTrust:
             old = self._state
             lists = RevocationIndex(revocation_lists_of(crls), old.authorities, old.revocations)
             # Paths are found anew: OpenSSL has not seen these CRLs yet.
-            self._state = _State(old.validator, old.authorities, old.index, lists, old.problems)
+            self._state = _State(old.validator, old.authorities, old.index, lists, old.problems, old.sources)
 
     def validate(self, certificate: x509.Certificate | bytes) -> CertificatePath:
         """The path of a certificate, valid now; raises CertificateError, ConfigurationError (not a certificate)."""
@@ -242,16 +258,8 @@ def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
     return carried if len(carried) == 1 else []
 
 
-def _readable(certificates: Iterable[x509.Certificate], problems: list[Problem]) -> list[OrganisationCertificate]:
-    found = []
-    for number, certificate in enumerate(certificates, 1):
-        try:
-            found.append(OrganisationCertificate(certificate))
-        except ConfigurationError:
-            problems.append(
-                Problem(f"certificate {number}", "A part of this certificate cannot be read; it was left out.")
-            )
-    return found
+def _source_of(problem: Problem) -> str:
+    return _NUMBER_IN_FILE.sub("", problem.where)
 
 
 def _kept(source: Iterable[object]) -> Iterable[object]:
