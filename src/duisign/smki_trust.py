@@ -63,9 +63,10 @@ class SmkiTrust:
     `roots`, `intermediates`, `certificates`, `crls`: lists of objects of cryptography, PEM or DER bytes, or paths of
     files and folders. `certificates` are the known Organisation Certificates, found by issuer and serial number; a
     certificate that a message carries is believed too if its path is valid. One that cannot be read is left out and
-    listed in `problems`; a CRL that cannot be read, or no root that can, is an error. `policies`: dotted OIDs of certificate
-    policies, of which a path must assert one. `now`: a clock. `accept_missing_authority_key_identifier`: RFC 5280
-    wants the extension in every certificate that a CA issues, and the DCC's published test certificates lack it.
+    listed in `problems`; a CRL that cannot be read is an error, and so is no root that can. `policies`: dotted OIDs of
+    certificate policies, of which a path must assert one. `now`: a clock. `accept_missing_authority_key_identifier`:
+    RFC 5280 wants the extension in every certificate that a CA issues, and the DCC's published test certificates lack
+    it.
 
     Revocation is asked for every message: each CA on the path needs a current CRL, and a message without is refused.
     `dangerously_accept_unknown_revocation`: where no current CRL speaks, believe that nothing is revoked; what a CRL
