@@ -24,6 +24,7 @@ from duisign.errors import (
     SigningKeyError,
 )
 from duisign.key_password import Password
+from duisign.key_separation import separation_of
 from duisign.key_source import read_keys
 from duisign.key_status import KeyRingEntry, KeyStatus
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
@@ -43,10 +44,6 @@ __all__ = ["KeyRing"]
 
 _SIGNED_BY_USER = frozenset({MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND})
 """Classes that the Business Originator signs; every other class of the table is the DCC's to sign."""
-
-_DCC_MAY_SHARE = frozenset({RemotePartyRole.ACCESS_CONTROL_BROKER})
-"""Roles whose key may be a DCC's XML signing key too: DUIS has the Access Control Broker's key sign responses, and the
-DCC has certificates of both roles for one key (DESIGN section 4). A User's XML signing key shares with no role."""
 
 _BY_CODE = {"certificate-expired": KeyStatus.EXPIRED, "certificate-not-yet-valid": KeyStatus.NOT_YET_VALID}
 _HOPEFUL = (KeyStatus.SIGNS, KeyStatus.SUPERSEDED, KeyStatus.NOT_YET_VALID, KeyStatus.REVOCATION_UNKNOWN)
@@ -265,7 +262,7 @@ class KeyRing:
         entries = []
         for pair in pairs:
             entry = _Entry(pair.certificate, pair.where)
-            entry.fixed, remark = self._fixed(pair.certificate, by_key[pair.point])
+            entry.fixed, remark = separation_of(pair.certificate, by_key[pair.point], *self._roles)
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
                 entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
@@ -284,33 +281,6 @@ class KeyRing:
                 f"The ring has no key that can sign now or later ({'; '.join(sorted(reasons)) or 'no keys'}).",
             )
         return state
-
-    def _fixed(
-        self, certificate: OrganisationCertificate, of_key: Iterable[OrganisationCertificate]
-    ) -> tuple[KeyStatus | None, str | None]:
-        """What keeps a key from signing at any time, and the sentence of a problem. `of_key`: all its certificates."""
-        users, dcc = self._roles
-        if len({one.entity_id for one in of_key} - {None}) > 1:
-            return (
-                KeyStatus.SHARED_KEY,
-                "This key is that of another EUI-64 too, and signs for neither: make a new one.",
-            )
-        if not certificate.signs:
-            return KeyStatus.NO_SIGNATURE_USAGE, None
-        if certificate.role not in users | dcc:
-            return KeyStatus.WRONG_ROLE, None
-        if certificate.entity_id is None:
-            return KeyStatus.NO_ENTITY_ID, None
-        others = {int(one.role) for one in of_key if one.role is not None} - users - dcc
-        if not others:
-            return None, None
-        named = ", ".join(f"{role:02X}" for role in sorted(others))
-        if others <= _DCC_MAY_SHARE and certificate.role in dcc:
-            return None, f"This key stands in a certificate of role {named} too. It signs; a key of its own is better."
-        return KeyStatus.DEVICE_KEY, (
-            f"This key stands in a certificate of role {named} too, and an XML signing key must never be used towards "
-            "Devices: make a new one."
-        )
 
     def _status(self, entry: _Entry, now: float) -> KeyStatus:
         """The status of a key by itself: SIGNS also where a newer one goes first."""
