@@ -172,11 +172,13 @@ class Smki:
         number: int | None = 1,
         this_update: dt.datetime | None = None,
         next_update: dt.datetime | None = None,
+        extensions: Sequence[x509.ExtensionType] = (),
     ) -> x509.CertificateRevocationList:
         """A CRL (RFC 5280 section 5) that revokes the given certificates.
 
         issuer: default: the issuing CA. number: the CRL number; None leaves the extension out. It is in force from
-        this_update (default: a day before `now`) to next_update (default: as long as the CAs are).
+        this_update (default: a day before `now`) to next_update (default: as long as the CAs are). extensions: critical
+        ones more, such as make a CRL a partial one.
         """
         authority = issuer or self.issuing_ca
         issued = self.now - _AGE if this_update is None else _utc(this_update)
@@ -189,6 +191,8 @@ class Smki:
         )
         if number is not None:
             builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=True)
         for identity in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(issued).build())
