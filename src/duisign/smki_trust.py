@@ -227,18 +227,17 @@ class SmkiTrust:
             raise UnknownSignerError(
                 "unknown-signer", "KeyInfo names no certificate: have the sender write X509IssuerSerial."
             )
-        state = self._state
-        found = state.index.find(hints) or _embedded(state.index, hints)
+        index = self._state.index
+        found, known = index.find(hints), 1
+        if not found:
+            found, known = _embedded(index, hints), 0
         if not found:
             raise UnknownSignerError(
                 "unknown-signer", "KeyInfo names no known certificate: obtain it from the SMKI repository."
             )
         certificate = found[0].certificate
         assert certificate is not None
-        same = state.index.same_name(certificate.issuer, certificate.serial_number)
-        if len(found) > 1 or any(
-            one.certificate.fingerprint != certificate.fingerprint for one in same if one.certificate
-        ):
+        if len(found) > 1 or len(index.same_name(certificate.issuer, certificate.serial_number)) > known:
             raise AmbiguousSignerError(
                 "ambiguous-signer",
                 "Different certificates have the issuer and serial number that KeyInfo names: keep the genuine one.",
@@ -247,7 +246,7 @@ class SmkiTrust:
 
 
 def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
-    """The certificate that the message itself carries, if it carries one and names no other."""
+    """The certificate, not a known one, that the message itself carries, if it carries one and names no other."""
     carried = []
     for der in dict.fromkeys(embedded_certificates(hints)):
         try:
