@@ -174,6 +174,14 @@ class TestWhatOnlyLooksLikeOne:
             self.refused(trust, response(body, beside=STRANGE[strange]))
         assert message_class(request("<sr:AnyRequest/>" + STRANGE[strange])) is None
 
+    @pytest.mark.parametrize("strange", sorted(STRANGE.keys() - {"unknown name", "other case"}))
+    def test_unknown_things_in_the_header(self, trust, strange):
+        """Where identifiers stand: another reader may take them for one."""
+        for document in (request("<sr:AnyRequest/>"), answer("")):
+            assert message_class(document) is not None
+            changed = document.replace(b"<sr:Header>", b"<sr:Header>" + STRANGE[strange].encode())
+            assert message_class(changed) is None
+
     def test_what_is_no_body_and_no_signature(self, trust):
         for beside in ("<sr:GBCSPayload/>", '<Signature xmlns="urn:x"/>', '<ds:Object xmlns:ds="urn:x"/>'):
             self.refused(trust, response("<sr:ResponseMessage/>", beside=beside))

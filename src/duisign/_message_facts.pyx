@@ -84,8 +84,8 @@ cdef class MessageFacts:
     `root`: local name of the root in the Service User Gateway namespace, or None. `bodies`: how many Body elements it
     has. `contents`: names of what is in Body. `payloads`: names of what is in the first element of Body. Both have
     `UNKNOWN` for each thing there that is no element of the Service User Gateway. `containers`: those of `payloads`
-    that hold elements. `is_plain`: whether the root holds only Header, Body and Signature. `request_ids`,
-    `response_ids`, `variants`: texts of RequestID and ResponseID in Header, and of ServiceReferenceVariant in Header
+    that hold elements. `is_plain`: whether the root holds only Header, Body and Signature, and Header only elements of
+    the Service User Gateway. `request_ids`, `response_ids`, `variants`: texts of RequestID and ResponseID in Header, and of ServiceReferenceVariant in Header
     or in the first element of Body; "" for one that holds more than text.
     """
 
@@ -112,6 +112,8 @@ cdef int read_header(MessageFacts facts, const xmlNode* header) except -1:
                 facts.response_ids.append(joined_text(node))
             elif strcmp(name, b"ServiceReferenceVariant") == 0:
                 facts.variants.append(joined_text(node))
+        elif not is_nothing(node):
+            facts.is_plain = False
         node = node.next
     return 0
 

@@ -191,10 +191,9 @@ class PathValidator:
     def _issuers(self, leaf: OrganisationCertificate) -> Iterator[list[OrganisationCertificate]]:
         """Each issuing CA's certificate and root that could stand above a leaf, by their names."""
         for issuer in self._named(leaf.issuer):
-            if issuer.fingerprint not in self._roots:
-                for root in self._named(issuer.issuer):
-                    if root.fingerprint in self._roots:
-                        yield [issuer, root]
+            for root in self._named(issuer.issuer):
+                if root.fingerprint in self._roots and root is not issuer:
+                    yield [issuer, root]
 
     def _chain(
         self,
