@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -583,6 +583,49 @@ class TestSources:
         assert words in ring.problems[0].sentence
         assert ring.problems[0].where.startswith("source 1")
         assert words in str(refused(KeyRing, [source]))
+
+    def test_a_certificate_that_key_info_cannot_name_does_not_sink_the_others(self, smki, samples):
+        key, template = ec.generate_private_key(ec.SECP256R1()), smki.user.certificate
+        begin, end = template.not_valid_before_utc, template.not_valid_after_utc
+        builder = x509.CertificateBuilder(template.issuer, template.subject, key.public_key(), 5, begin, end)
+        usage = template.extensions.get_extension_for_class(x509.KeyUsage).value
+        bare = key, builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
+        assert statuses(KeyRing([bare, pair(smki.dcc)])) == ["signs", "signs"]
+        ring = KeyRing([bare, pair(smki.dcc)], key_info=duisign.KeyInfo.SKI)
+        assert statuses(ring) == ["no-key-info", "signs"]
+        assert "subject key identifier" in ring.problems[0].sentence
+        refused(ring.sign, samples["service-request"].document, error=SigningKeyError, code="signing-key-unusable")
+        assert "no-key-info" in str(refused(KeyRing, bare, key_info=duisign.KeyInfo.SKI))
+
+    def test_what_the_reader_of_keys_panics_over(self, smki):
+        """cryptography 50 asserts a length of the initialization vector in Rust, and panics."""
+        locked = smki.user.private_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.BestAvailableEncryption(SECRET),
+        )
+        start = locked.index(b"DEK-Info: AES-256-CBC,") + len(b"DEK-Info: AES-256-CBC,")
+        ring = KeyRing([locked[: start + 8] + locked[start + 32 :], pair(smki.dcc)], password=lambda name: SECRET)
+        assert statuses(ring) == ["signs"]
+        assert "does not open" in ring.problems[0].sentence
+
+    @pytest.mark.parametrize("kind", ["key", "encrypted", "certificate", "bundle", "store"])
+    @given(changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=2), st.integers(0, 3)), max_size=3))
+    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_damaged_sources(self, smki, second, kind, changes):
+        """They are problems or keys, and never an exception of somebody else's."""
+        octets = {
+            "key": der_key(second),
+            "encrypted": encrypted(second) + second.certificate_pem(),
+            "certificate": der(second.certificate),
+            "bundle": bundle(second),
+            "store": json.dumps(store(second)).encode(),
+        }[kind]
+        for where, new, length in changes:
+            at = int(where * len(octets))
+            octets = octets[:at] + new + octets[at + length :]
+        ring = KeyRing([pair(smki.user), octets, (second.private_key, octets)], password=lambda name: SECRET)
+        assert ring.entries[0].status == "signs"
 
     def test_labels_of_a_key_store_are_believed_only_if_they_are_right(self, smki, second):
         for wrong in (store(second, entity="00db123456780004"), store(second, serial="5")):

@@ -13,6 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import duisign
 from duisign import RemotePartyRole, SmkiTrust, Verifier
@@ -378,6 +380,42 @@ class TestRevocation:
         assert caught.value.code == "source"
         with pytest.raises(duisign.ConfigurationError):
             make_trust(smki, crls=[smki.crl().public_bytes(serialization.Encoding.PEM) + spoil(newer)])
+
+    def test_crls_of_an_issuer_that_cannot_be_read(self, smki):
+        octets = smki.crl().public_bytes(serialization.Encoding.DER)
+        # The first OU of the issuer: a UTF8String becomes a type that is none.
+        at = octets.index(bytes.fromhex("0603 55040b 0c02".replace(" ", ""))) + 5
+        trust = make_trust(smki)
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.add_crls([octets[:at] + b"\x0e" + octets[at + 1 :]])
+        assert caught.value.code == "crl"
+
+    @given(
+        changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=2), st.integers(0, 3)), min_size=1, max_size=2)
+    )
+    @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_damaged_certificates_and_crls(self, smki, changes):
+        """None of them counts, and nothing but a refusal leaves a call."""
+        trust = make_trust(smki, crls=[smki.crl([smki.dcc], number=3), smki.crl(issuer=smki.root)])
+        for whole in (smki.user.certificate, smki.issuing_ca.certificate, smki.root.certificate, smki.crl(number=4)):
+            octets = original = whole.public_bytes(serialization.Encoding.DER)
+            for where, new, length in changes:
+                at = int(where * len(octets))
+                octets = octets[:at] + new + octets[at + length :]
+            if octets == original:
+                continue
+            try:
+                if isinstance(whole, x509.CertificateRevocationList):
+                    trust.add_crls([octets])
+                    # The signature may be spelled otherwise, what it signs may not.
+                    assert x509.load_der_x509_crl(octets).tbs_certlist_bytes == whole.tbs_certlist_bytes
+                else:
+                    status = trust.certificate_status(octets)
+                    assert (
+                        status.state != "valid" or status.path[0].tbs_certificate_bytes == whole.tbs_certificate_bytes
+                    )
+            except duisign.ConfigurationError as error:
+                assert error.code in ("certificate-malformed", "crl", "source")  # noqa: PT017
 
     def test_revocation_takes_effect_at_once(self, smki):
         trust = make_trust(smki)

@@ -265,7 +265,12 @@ class KeyRing:
             entry.fixed, remark = separation_of(pair.certificate, by_key[pair.point], *self._roles)
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
-                entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
+                try:
+                    entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
+                except ConfigurationError as error:
+                    if error.code != "key-info":
+                        raise
+                    entry.fixed, remark = KeyStatus.NO_KEY_INFO, str(error)
             if remark is not None:
                 problems.append(Problem(pair.where, remark))
             entries.append(entry)

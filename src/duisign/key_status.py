@@ -33,6 +33,8 @@ class KeyStatus(enum.StrEnum):
     NO_SIGNATURE_USAGE = "no-signature-usage"
     WRONG_ROLE = "wrong-role"
     NO_ENTITY_ID = "no-entity-id"
+    NO_KEY_INFO = "no-key-info"
+    """The ring's form of KeyInfo cannot name its certificate."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -96,7 +96,7 @@ class RevocationIndex:
             by_name.setdefault(certificate.subject, []).append(certificate)
         self._lists: dict[Authority, RevocationList] = dict(before._lists) if before else {}
         for crl in crls:
-            issuers = by_name.get(comparable_name(crl.issuer), [])
+            issuers = by_name.get(_issuer_of(crl), [])
             signers = [c for c in issuers if c.signs_crls and _signed_by(crl, c.public_key)]
             if not signers:
                 raise _refused(crl, "is not signed by a CA of the store that may sign CRLs")
@@ -134,6 +134,17 @@ class RevocationIndex:
             raise RevocationUnknownError(
                 "revocation-outdated", "The CRL of the CA that issued the certificate is not current: load a new one."
             )
+
+
+def _issuer_of(crl: x509.CertificateRevocationList) -> DistinguishedName:
+    try:
+        # The text too, which those get who are told what else is wrong with the CRL.
+        rfc2253(crl.issuer)
+        return comparable_name(crl.issuer)
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        raise ConfigurationError("crl", "A CRL names a CA that cannot be read: obtain the right one.") from None
 
 
 def _refused(crl: x509.CertificateRevocationList, reason: str) -> ConfigurationError:
