@@ -605,7 +605,7 @@ class TestSources:
             serialization.BestAvailableEncryption(SECRET),
         )
         start = locked.index(b"DEK-Info: AES-256-CBC,") + len(b"DEK-Info: AES-256-CBC,")
-        ring = KeyRing([locked[: start + 8] + locked[start + 32 :], pair(smki.dcc)], password=lambda name: SECRET)
+        ring = KeyRing([locked[: start + 28] + locked[start + 32 :], pair(smki.dcc)], password=lambda name: SECRET)
         assert statuses(ring) == ["signs"]
         assert "does not open" in ring.problems[0].sentence
 
