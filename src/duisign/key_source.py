@@ -25,7 +25,7 @@ from duisign.errors import ConfigurationError, DuisignError
 from duisign.key_password import Password
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
-__all__ = ["KeyPair", "read_keys"]
+__all__ = ["KeyPair", "loaded", "read_keys"]
 
 MAX_SOURCE_OCTETS = 16 * 1024 * 1024
 """Octets of a file of keys: room for ten thousand keys with their certificates."""
@@ -81,7 +81,7 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
     return list(pairs.values()), reader.problems
 
 
-def _loaded(load: Callable[..., Any], *arguments: object) -> Any:
+def loaded(load: Callable[..., Any], *arguments: object) -> Any:
     """What cryptography reads; ValueError for what it cannot, TypeError for what needs a passphrase or has none."""
     try:
         return load(*arguments)
@@ -199,13 +199,13 @@ class _Reader:
                     self.problem(place, "This private key cannot be read; it was left out.")
             elif begin[1] == b"CERTIFICATE":
                 try:
-                    self._certificate(_loaded(x509.load_pem_x509_certificate, block), place)
+                    self._certificate(loaded(x509.load_pem_x509_certificate, block), place)
                 except ValueError:
                     self.problem(place, "This certificate cannot be read; it was left out.")
 
     def _der(self, octets: bytes, where: str) -> bool:
         try:
-            self._certificate(_loaded(x509.load_der_x509_certificate, octets), where)
+            self._certificate(loaded(x509.load_der_x509_certificate, octets), where)
         except ValueError:
             return self._private_key(octets, where, where, load_der)
         return True
@@ -213,7 +213,7 @@ class _Reader:
     def _private_key(self, octets: bytes, place: str, file: str, load: Callable[..., object]) -> bool:
         """Read a private key; False if it is none."""
         try:
-            key = _loaded(load, octets, None)
+            key = loaded(load, octets, None)
         except TypeError:
             key = self._with_password(octets, place, file, load)
         except ValueError:
@@ -225,7 +225,7 @@ class _Reader:
     def _pkcs12(self, octets: bytes, where: str) -> None:
         bundle: Any
         try:
-            bundle = _loaded(pkcs12.load_pkcs12, octets, None)
+            bundle = loaded(pkcs12.load_pkcs12, octets, None)
         except (ValueError, TypeError):
             bundle = self._with_password(octets, where, where, pkcs12.load_pkcs12)
             if bundle is None:
@@ -241,7 +241,7 @@ class _Reader:
         password = self._ask(file)
         if password is not None:
             try:
-                return _loaded(load, octets, password)
+                return loaded(load, octets, password)
             except (ValueError, TypeError):
                 self.problem(place, f"The password does not open {place}, or it is damaged; it was left out.")
         return None
