@@ -173,11 +173,11 @@ class PathValidator:
             chain = self._chain(authority, above, now, None)
             self._check_smki(chain, chain)
             if index is not None and len(chain) > 1:
-                path = CertificatePath(chain)
-                for name in path.authorities:
-                    index.check(name, authority.serial_number, now, accept_unknown=accept_unknown)
+                issuer = chain[1].authority
+                assert issuer is not None
+                index.check(issuer, authority.serial_number, now, accept_unknown=accept_unknown)
                 if not accept_unknown:
-                    self._chain(authority, above, now, index.current(path.authorities, now))
+                    self._chain(authority, above, now, index.current([issuer], now))
             return chain
 
         if authority.fingerprint in self._roots:
