@@ -135,6 +135,19 @@ def test_bare_keys_have_no_role(smki, samples):
     refused(Verifier(bare, policy=Policy()), document, "signer-role")
 
 
+def test_a_store_that_says_nothing_of_a_policy_gets_the_default(smki, samples):
+    """Such as one that somebody wraps around another: nobody loses the rules by it."""
+
+    class Wrapped:
+        def __init__(self, trust):
+            self.signatories, self.check = trust.signatories, trust.check
+
+    document = signed_by(smki.dcc, samples["service-request"].document)
+    for trust in (trust_in(smki, smki.dcc), PinnedCertificates([smki.dcc.certificate])):
+        refused(Verifier(Wrapped(trust)), document, "signer-role-for-class")
+    Verifier(PinnedCertificates([smki.dcc.certificate])).verify(document)
+
+
 def test_decimal_role_137_is_an_option(smki, samples):
     early = smki.issue(entity_id=DCC_EUI, role="137")
     document = signed_by(early, samples["dcc-alert"].document)

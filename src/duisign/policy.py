@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from duisign._message_facts import MessageFacts
     from duisign.organisation_certificate import OrganisationCertificate
 
-__all__ = ["MAY_BE_UNSIGNED", "SIGNING_ROLES", "Policy"]
+__all__ = ["DEFAULT_POLICY", "MAY_BE_UNSIGNED", "S1SP_SIGNING_ROLES", "SIGNING_ROLES", "Policy"]
 
 _USER = frozenset({RemotePartyRole.XML_SIGN})
 _DCC = frozenset({RemotePartyRole.DSP_XML_SIGN})
@@ -175,3 +175,7 @@ def _entity_ids(entity_ids: Collection[str] | None) -> frozenset[str] | None:
     if isinstance(entity_ids, (str, bytes)):
         raise TypeError("not a collection")
     return frozenset(map(entity_id_of, entity_ids))
+
+
+DEFAULT_POLICY = Policy()
+"""The specification's rules, with no option taken."""

@@ -13,7 +13,7 @@ from duisign.certificate_source import Problem, certificates_of, revocation_list
 from duisign.certificate_status import CertificateState, CertificateStatus, state_of
 from duisign.errors import AmbiguousSignerError, CertificateError, ConfigurationError, UnknownSignerError
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
-from duisign.policy import Policy
+from duisign.policy import DEFAULT_POLICY, Policy
 from duisign.revocation import RevocationIndex
 from duisign.trust import Clock, Hints, Signatory, clock_of
 
@@ -27,8 +27,6 @@ _CACHED_PATHS = 4096
 
 
 _NUMBER_IN_FILE = re.compile(r", certificate [0-9]+$")
-
-_DEFAULT_POLICY = Policy()
 
 
 class _State:
@@ -111,7 +109,7 @@ class SmkiTrust:
     @property
     def default_policy(self) -> Policy:
         """The policy of a Verifier that is given none."""
-        return _DEFAULT_POLICY
+        return DEFAULT_POLICY
 
     def __repr__(self) -> str:
         how = ", unknown revocation accepted" if self._accept_unknown else ""

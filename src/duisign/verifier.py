@@ -28,7 +28,7 @@ from duisign.errors import (
 from duisign.inner_message import inner_documents
 from duisign.limits import EXPANSION_ALLOWANCE, MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
 from duisign.message import UnsignedMessage, VerifiedMessage
-from duisign.policy import Policy
+from duisign.policy import DEFAULT_POLICY, Policy
 from duisign.request_id import sole_identifier
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ class Verifier:
     """Verifies documents against one trust store; immutable, shared by threads.
 
     `trust`: `PinnedCertificates`, or what else fulfils the `Trust` protocol. `profiles`: the profiles that are
-    accepted. `policy`: who may sign what, inner messages included; None means the default `Policy` for `SmkiTrust` and
-    no policy for pinned certificates and keys. `max_octets`, `max_depth`: limits of a document.
+    accepted. `policy`: who may sign what, inner messages included; None means the one that the
+    trust store says: the default `Policy` for `SmkiTrust`, none for pinned certificates and keys; and the default for a
+    store that says nothing. `max_octets`, `max_depth`: limits of a document.
     `accept_unmarked_exclusive_c14n`: also accept the CanonicalizationMethod that the specification prints, without
     ``#``; no message on the wire has it. `dangerously_accept_java_widths`: also accept SignatureValues of 62 and 66
     octets, which old Java stacks write, as two integers of equal width; two spellings of one signature then pass.
@@ -96,7 +97,7 @@ class Verifier:
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError("policy", "policy must be a duisign.Policy.")
         self._trust = trust
-        self._policy = getattr(trust, "default_policy", None) if policy is None else policy
+        self._policy = getattr(trust, "default_policy", DEFAULT_POLICY) if policy is None else policy
         self._check = None if self._policy is None else self._policy.check
         self._reader = DocumentReader(max_octets, max_depth)
         self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets + EXPANSION_ALLOWANCE, max_depth)
