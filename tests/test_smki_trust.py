@@ -237,6 +237,7 @@ class TestPaths:
             roots = [bad, smki.root.certificate]
             store = SmkiTrust(roots, [smki.issuing_ca.certificate], [], crls, policies=[TEST_POLICY_OID])
             assert [problem.where for problem in store.problems] == ["certificate 1"]
+            assert store.certificate_status(odd.certificate).state == "no-path"
             store.validate(smki.user.certificate)
 
     def test_one_issuer_and_serial_for_two_certificates(self, smki):

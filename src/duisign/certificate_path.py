@@ -111,23 +111,23 @@ class PathValidator:
         self._crypto = crypto
         self._policies = policies
         self._strict = need_authority_key_identifier
-        self._roots = {one.fingerprint: one for one in roots}
-        self._known = {one.fingerprint: one for one in intermediates} | self._roots
+        self._known: dict[bytes, OrganisationCertificate] = {}
         self._converted_authorities: dict[bytes, crypto.X509] = {}
         self.unreadable: list[OrganisationCertificate] = []
-        for one in self._known.values():
+        for one in dict.fromkeys((*roots, *intermediates)):
             converted = self._converted(one)
-            if converted is not None:
-                self._converted_authorities[one.fingerprint] = converted
-            else:
+            if converted is None:
                 self.unreadable.append(one)
-        if not any(one in self._converted_authorities for one in self._roots):
+            else:
+                self._known[one.fingerprint] = one
+                self._converted_authorities[one.fingerprint] = converted
+        self._roots = {one.fingerprint for one in roots} & self._known.keys()
+        if not self._roots:
             raise ConfigurationError("root", "OpenSSL can read no root certificate: obtain the right one.")
         # By name; of one CA's certificates the newest first.
         self._by_name: dict[DistinguishedName, list[OrganisationCertificate]] = {}
         for one in sorted(self._known.values(), key=lambda one: one.validity, reverse=True):
-            if one.fingerprint in self._converted_authorities:
-                self._by_name.setdefault(one.subject, []).append(one)
+            self._by_name.setdefault(one.subject, []).append(one)
 
     def _converted(self, certificate: OrganisationCertificate) -> crypto.X509 | None:
         """The certificate for OpenSSL, whose reader refuses some that cryptography's takes."""
