@@ -159,6 +159,8 @@ class TestVerifyingByTheSmki:
             assert (done.returncode, report["code"]) == (NOT_VALID if code else OK, code)
             assert report["checks"]["certificate"] == ("failed" if code else "passed")
             assert report["smki"]["revocation_checked"] is (code is not None)
+            warned = b"duisign: Revocation is NOT checked: whoever stole a revoked key passes.\n"
+            assert done.stderr == (warned if "--dangerously-skip-revocation" in options else b"")
         done = run(
             "verify",
             *desk.smki_options(without="--crl"),
@@ -167,6 +169,7 @@ class TestVerifyingByTheSmki:
             stdin=signed,
         )
         assert "path to a root, validity, usage; not revocation" in done.stdout.decode()
+        assert done.stdout.decode().splitlines()[0] == "standard input: valid, revocation NOT checked"
 
     def test_another_certificate_policy(self, desk: Desk, signed: bytes) -> None:
         done = self.verify(desk, signed, *self.known(desk), policy="1.2.826.0.1.1")
@@ -307,7 +310,7 @@ class TestVerifyingByTheSmki:
         )
         imported = {line.rpartition(b"|")[2].strip() for line in done.stderr.splitlines()}
         assert b"duisign.cli.verify" in imported
-        assert not {b"OpenSSL", b"duisign.cli.authority_path", b"duisign.cli.certificate_report"} & imported
+        assert not {b"OpenSSL", b"duisign.cli.certificate_report"} & imported
 
 
 class TestPassphrases:
@@ -528,6 +531,7 @@ class TestCertificates:
             "code": None,
             "reason": None,
             "path": None,
+            "revocation_checked": None,
         }
         text = run("certificate", path).stdout.decode()
         assert text.splitlines()[0] == str(path)
@@ -588,6 +592,10 @@ class TestCertificates:
             done = run("certificate", "--json", path, *desk.smki_options(without=without), *options)
             assert self.statuses(done) == {path.name: status}
             assert done.returncode == (OK if status[1] is None else NOT_VALID)
+            assert facts(done)["revocation_checked"] is ("--dangerously-skip-revocation" not in options)
+        arguments = [*desk.smki_options(without="--crl"), "--dangerously-skip-revocation"]
+        text = run("certificate", authority, *arguments).stdout.decode()
+        assert text.splitlines()[0] == f"{authority}: valid, revocation NOT checked"
         # A policy that the CA does not assert would do: it asserts anyPolicy.
         assert run("certificate", authority, *desk.smki_options(policy="1.2.3")).returncode == OK
 

@@ -14,7 +14,8 @@ import duisign
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCKS = FENCE.findall(README)
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -61,6 +62,19 @@ def test_the_examples_run(folder):
     assert outputs[1].startswith("service-request 00-DB-12-34-")
 
 
+def test_the_examples_of_trust_run(folder):
+    outputs = []
+    for kind, body in FENCE.findall((ROOT / "docs" / "trust.md").read_text()):
+        assert kind == "python"
+        done = run([sys.executable, "-W", "error", "-c", body], folder)
+        assert (done.returncode, done.stderr) == (0, ""), body
+        outputs.append(done.stdout.splitlines())
+    assert outputs[0][0] == "00-DB-12-34-A5-00-00-03"
+    assert outputs[0][1].startswith("<UnsignedMessage of ")
+    assert outputs[1][0].startswith("refuse {'error': 'DigestMismatchError', 'code': 'digest-mismatch'")
+    assert outputs[2] == ["user valid None 3 True", "issuing-ca valid None 2 True", "root valid None 1 True"]
+
+
 def test_the_api_table_names_what_there_is():
     table = README[README.index("## API") : README.index("## Limits")]
     named = set(re.findall(r"\b(\w+)\b", table))
@@ -75,7 +89,9 @@ def test_the_api_table_names_what_there_is():
         assert parameters == list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/errors.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/errors.md", "docs/trust.md"]
+)
 def test_links_and_paths_exist(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

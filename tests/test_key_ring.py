@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs12
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
@@ -390,12 +390,95 @@ class TestOneKeyPerUser:
         (tmp_path / "other.pem").write_bytes(shared.certificate_pem())
         assert sorted(statuses(KeyRing(tmp_path))) == ["shared-key", "shared-key", "signs", "wrong-role"]
 
-    def test_one_party_may_have_two_certificates_for_a_key(self, smki, samples):
-        """As the DCC has: its broker's certificate and its XML signing certificate."""
-        broker = smki.issue(entity_id=DCC, role=RemotePartyRole.ACCESS_CONTROL_BROKER, private_key=smki.dcc.private_key)
-        ring = KeyRing([pair(broker), pair(smki.dcc)])
-        assert statuses(ring) == ["wrong-role", "signs"]
-        assert signed_by(ring, samples["dcc-alert"].document) == smki.dcc.certificate
+    def test_one_party_may_have_several_certificates_for_a_key(self, smki, samples):
+        """As each has that renews one: the same role, the same key."""
+        renewed = smki.issue(entity_id=USER, role=XML_SIGN, private_key=smki.user.private_key, not_before=smki.now)
+        ring = KeyRing([pair(smki.user), pair(renewed)])
+        assert (statuses(ring), ring.problems) == (["superseded", "signs"], ())
+        assert signed_by(ring, samples["service-request"].document) == renewed.certificate
+
+
+class TestDedicatedKeys:
+    """A dedicated XML signing key, never used towards Devices: of the same party too."""
+
+    def of_role(self, smki, identity, role, **options):
+        return smki.issue(entity_id=identity.entity_id, role=role, private_key=identity.private_key, **options)
+
+    @pytest.mark.parametrize("usage", ["digital_signature", "key_agreement"])
+    @pytest.mark.parametrize("role", [r for r in RemotePartyRole if r not in (XML_SIGN, DSP_XML_SIGN)])
+    def test_a_user_s_key_towards_devices_signs_no_message(self, smki, samples, second, role, usage):
+        device = self.of_role(smki, smki.user, role, key_usage=usage)
+        for some in ([smki.user, device, second], [device, smki.user, second]):
+            ring = KeyRing([pair(one) for one in some])
+            found = {entry.role: str(entry.status) for entry in ring.entries if entry.entity_id == USER}
+            other = "wrong-role" if usage == "digital_signature" else "no-signature-usage"
+            assert found == {XML_SIGN: "device-key", role: other}
+            (problem,) = ring.problems
+            assert f"role {role:02X} too" in problem.sentence
+            error = refused(ring.sign, samples["service-request"].document,
+                error=SigningKeyError, code="signing-key-unusable")  # fmt: skip
+            assert "device-key" in str(error)
+            assert ring.signers(USER) == ()
+            assert signed_by(ring, unsigned_for(samples, SECOND)) == second.certificate
+        assert "device-key" in str(refused(KeyRing, [pair(smki.user), pair(device)]))
+
+    def test_an_ended_certificate_towards_devices_counts(self, smki):
+        """What the key was used for, it was used for."""
+        for options in ({"not_after": smki.now - DAY}, {"not_before": smki.now + DAY}):
+            device = self.of_role(smki, smki.user, RemotePartyRole.SUPPLIER, **options)
+            assert statuses(KeyRing([pair(smki.user), pair(device), pair(smki.dcc)]))[0] == "device-key"
+
+    def test_only_the_key_that_is_shared_is_refused(self, smki, samples):
+        other = smki.issue(entity_id=USER, role=XML_SIGN)
+        device = self.of_role(smki, smki.user, RemotePartyRole.SUPPLIER)
+        ring = KeyRing([pair(smki.user), pair(device), pair(other)])
+        assert statuses(ring) == ["device-key", "wrong-role", "signs"]
+        assert signed_by(ring, samples["service-request"].document) == other.certificate
+
+    def test_the_dcc_s_key_may_be_its_access_control_broker_s(self, smki, samples):
+        """As the DCC has it: certificates of roles 04 and 89 for one key under one EUI-64."""
+        broker = self.of_role(smki, smki.dcc, RemotePartyRole.ACCESS_CONTROL_BROKER)
+        for some in ([broker, smki.dcc], [smki.dcc, broker]):
+            ring = KeyRing([pair(one) for one in some])
+            assert {e.role: str(e.status) for e in ring.entries} == {4: "wrong-role", 0x89: "signs"}
+            (problem,) = ring.problems
+            assert "role 04 too. It signs" in problem.sentence
+            assert signed_by(ring, samples["dcc-alert"].document) == smki.dcc.certificate
+            assert ring.reload() == ring.problems
+        (of_store,) = KeyRing(json.dumps(store(broker, smki.dcc)).encode()).problems
+        assert "It signs" in of_store.sentence
+
+    @pytest.mark.parametrize("role", [RemotePartyRole.SUPPLIER, RemotePartyRole.TRANSITIONAL_COS, 0x42])
+    def test_the_dcc_s_key_is_no_other_role_s(self, smki, role):
+        device = self.of_role(smki, smki.dcc, role)
+        broker = self.of_role(smki, smki.dcc, RemotePartyRole.ACCESS_CONTROL_BROKER)
+        for some in ([smki.dcc, device], [smki.dcc, broker, device]):
+            ring = KeyRing([*(pair(one) for one in some), pair(smki.user)])
+            assert statuses(ring)[0] == "device-key"
+        # A role that is said to be one of the DCC's for XML is none for Devices.
+        assert statuses(KeyRing([pair(smki.dcc), pair(device)], dcc_roles=[DSP_XML_SIGN, role])) in (
+            ["signs", "superseded"], ["superseded", "signs"])  # fmt: skip
+
+    def test_a_user_who_is_a_broker_is_refused(self, smki):
+        broker = self.of_role(smki, smki.user, RemotePartyRole.ACCESS_CONTROL_BROKER)
+        assert statuses(KeyRing([pair(smki.user), pair(broker), pair(smki.dcc)]))[0] == "device-key"
+
+    def test_a_certificate_without_role_says_nothing_of_devices(self, smki):
+        """Such as the one that a request for a certificate was made with."""
+        key = smki.user.private_key
+        name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a laptop")])
+        builder = x509.CertificateBuilder(name, name, key.public_key(), 5, smki.now - DAY, smki.now + DAY)
+        ring = KeyRing([pair(smki.user), (key, builder.sign(key, hashes.SHA256()))])
+        assert (statuses(ring), ring.problems) == (["signs", "no-signature-usage"], ())
+
+    def test_a_reload_that_brings_a_certificate_towards_devices(self, smki, samples, tmp_path):
+        smki.write(tmp_path)
+        ring = KeyRing(tmp_path)
+        device = self.of_role(smki, smki.user, RemotePartyRole.NETWORK_OPERATOR)
+        (tmp_path / "device.pem").write_bytes(device.certificate_pem())
+        refused(ring.reload)
+        assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
+        assert "device-key" in statuses(KeyRing(tmp_path))
 
 
 class TestSources:
@@ -500,6 +583,49 @@ class TestSources:
         assert words in ring.problems[0].sentence
         assert ring.problems[0].where.startswith("source 1")
         assert words in str(refused(KeyRing, [source]))
+
+    def test_a_certificate_that_key_info_cannot_name_does_not_sink_the_others(self, smki, samples):
+        key, template = ec.generate_private_key(ec.SECP256R1()), smki.user.certificate
+        begin, end = template.not_valid_before_utc, template.not_valid_after_utc
+        builder = x509.CertificateBuilder(template.issuer, template.subject, key.public_key(), 5, begin, end)
+        usage = template.extensions.get_extension_for_class(x509.KeyUsage).value
+        bare = key, builder.add_extension(usage, critical=True).sign(key, hashes.SHA256())
+        assert statuses(KeyRing([bare, pair(smki.dcc)])) == ["signs", "signs"]
+        ring = KeyRing([bare, pair(smki.dcc)], key_info=duisign.KeyInfo.SKI)
+        assert statuses(ring) == ["no-key-info", "signs"]
+        assert "subject key identifier" in ring.problems[0].sentence
+        refused(ring.sign, samples["service-request"].document, error=SigningKeyError, code="signing-key-unusable")
+        assert "no-key-info" in str(refused(KeyRing, bare, key_info=duisign.KeyInfo.SKI))
+
+    def test_what_the_reader_of_keys_panics_over(self, smki):
+        """cryptography 50 asserts a length of the initialization vector in Rust, and panics."""
+        locked = smki.user.private_key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.BestAvailableEncryption(SECRET),
+        )
+        start = locked.index(b"DEK-Info: AES-256-CBC,") + len(b"DEK-Info: AES-256-CBC,")
+        ring = KeyRing([locked[: start + 28] + locked[start + 32 :], pair(smki.dcc)], password=lambda name: SECRET)
+        assert statuses(ring) == ["signs"]
+        assert "does not open" in ring.problems[0].sentence
+
+    @pytest.mark.parametrize("kind", ["key", "encrypted", "certificate", "bundle", "store"])
+    @given(changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=2), st.integers(0, 3)), max_size=3))
+    @settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_damaged_sources(self, smki, second, kind, changes):
+        """They are problems or keys, and never an exception of somebody else's."""
+        octets = {
+            "key": der_key(second),
+            "encrypted": encrypted(second) + second.certificate_pem(),
+            "certificate": der(second.certificate),
+            "bundle": bundle(second),
+            "store": json.dumps(store(second)).encode(),
+        }[kind]
+        for where, new, length in changes:
+            at = int(where * len(octets))
+            octets = octets[:at] + new + octets[at + length :]
+        ring = KeyRing([pair(smki.user), octets, (second.private_key, octets)], password=lambda name: SECRET)
+        assert ring.entries[0].status == "signs"
 
     def test_labels_of_a_key_store_are_believed_only_if_they_are_right(self, smki, second):
         for wrong in (store(second, entity="00db123456780004"), store(second, serial="5")):
@@ -721,6 +847,9 @@ class TestSecrets:
 
     def test_a_ring_is_not_copied_out_of_its_process(self, smki):
         ring = KeyRing(pair(smki.user))
+        assert repr(ring) == "<KeyRing of 1 keys, by validity alone>"
+        without = make_trust(smki, check_revocation=False)
+        assert "revocation NOT checked" in repr(KeyRing(pair(smki.user), trust=without))
         for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
             refused(pickle.dumps, ring, protocol, code="key-ring-pickle")
         refused(copy.copy, ring, code="key-ring-pickle")

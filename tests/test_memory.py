@@ -16,7 +16,7 @@ import pytest
 from duisign.testing import Smki, firmware_request
 
 SCRIPTS = Path(__file__).parent / "memory"
-GROUPS = ("verifying", "signing", "trusting", "canonicalizing", "reading")
+GROUPS = ("verifying", "signing", "keyring", "trusting", "canonicalizing", "reading")
 """Scripts of repeated calls, the longest first: two of them run at a time."""
 SECONDS = 300
 

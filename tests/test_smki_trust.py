@@ -13,10 +13,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import duisign
 from duisign import RemotePartyRole, SmkiTrust, Verifier
+from duisign.certificate_index import CertificateIndex
+from duisign.organisation_certificate import OrganisationCertificate
 from duisign.testing import TEST_POLICY_OID, Identity, Smki
+from duisign.trust import Signatory
 from forgery import TEMPLATE, forge
 
 XML_SIGN = RemotePartyRole.XML_SIGN
@@ -224,8 +229,16 @@ class TestPaths:
         store = SmkiTrust([smki.root.certificate], known, [smki.user.certificate], crls, policies=[TEST_POLICY_OID])
         assert len(store.problems) == 1
         store.validate(smki.user.certificate)
-        with pytest.raises(duisign.ConfigurationError):
+        with pytest.raises(duisign.ConfigurationError) as caught:
             SmkiTrust([odd.certificate], policies=[TEST_POLICY_OID])
+        assert caught.value.code == "root"
+        # One of several roots that cannot be read leaves the others.
+        for bad in (odd.certificate, b"junk"):
+            roots = [bad, smki.root.certificate]
+            store = SmkiTrust(roots, [smki.issuing_ca.certificate], [], crls, policies=[TEST_POLICY_OID])
+            assert [problem.where for problem in store.problems] == ["certificate 1"]
+            assert store.certificate_status(odd.certificate).state == "no-path"
+            store.validate(smki.user.certificate)
 
     def test_one_issuer_and_serial_for_two_certificates(self, smki):
         twin_root = Smki.create()
@@ -369,6 +382,42 @@ class TestRevocation:
         with pytest.raises(duisign.ConfigurationError):
             make_trust(smki, crls=[smki.crl().public_bytes(serialization.Encoding.PEM) + spoil(newer)])
 
+    def test_crls_of_an_issuer_that_cannot_be_read(self, smki):
+        octets = smki.crl().public_bytes(serialization.Encoding.DER)
+        # The first OU of the issuer: a UTF8String becomes a type that is none.
+        at = octets.index(bytes.fromhex("0603 55040b 0c02".replace(" ", ""))) + 5
+        trust = make_trust(smki)
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.add_crls([octets[:at] + b"\x0e" + octets[at + 1 :]])
+        assert caught.value.code == "crl"
+
+    @given(
+        changes=st.lists(st.tuples(st.floats(0, 1), st.binary(max_size=2), st.integers(0, 3)), min_size=1, max_size=2)
+    )
+    @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    def test_damaged_certificates_and_crls(self, smki, changes):
+        """None of them counts, and nothing but a refusal leaves a call."""
+        trust = make_trust(smki, crls=[smki.crl([smki.dcc], number=3), smki.crl(issuer=smki.root)])
+        for whole in (smki.user.certificate, smki.issuing_ca.certificate, smki.root.certificate, smki.crl(number=4)):
+            octets = original = whole.public_bytes(serialization.Encoding.DER)
+            for where, new, length in changes:
+                at = int(where * len(octets))
+                octets = octets[:at] + new + octets[at + length :]
+            if octets == original:
+                continue
+            try:
+                if isinstance(whole, x509.CertificateRevocationList):
+                    trust.add_crls([octets])
+                    # The signature may be spelled otherwise, what it signs may not.
+                    assert x509.load_der_x509_crl(octets).tbs_certlist_bytes == whole.tbs_certlist_bytes
+                else:
+                    status = trust.certificate_status(octets)
+                    assert (
+                        status.state != "valid" or status.path[0].tbs_certificate_bytes == whole.tbs_certificate_bytes
+                    )
+            except duisign.ConfigurationError as error:
+                assert error.code in ("certificate-malformed", "crl", "source")  # noqa: PT017
+
     def test_revocation_takes_effect_at_once(self, smki):
         trust = make_trust(smki)
         verifier = Verifier(trust)
@@ -482,6 +531,67 @@ class TestSources:
         refused(trust, smki.user, duisign.UnknownSignerError, "unknown-signer", "signer")
 
 
+class TestReloadingCertificates:
+    """A file that breaks leaves the old state; one that goes, or that never held more, does not."""
+
+    @pytest.fixture
+    def folder(self, smki, tmp_path):
+        smki.write(tmp_path)
+        return tmp_path
+
+    def make(self, folder):
+        return SmkiTrust(
+            [folder / "root.pem"], [folder / "issuing-ca.pem"], [folder], [folder], policies=[TEST_POLICY_OID]
+        )
+
+    @pytest.mark.parametrize("name", ["root.pem", "issuing-ca.pem", "user.pem"])
+    @pytest.mark.parametrize("kept", [0, 1, 100, -20])
+    def test_a_certificate_cut_short(self, smki, folder, name, kept):
+        trust, file = self.make(folder), folder / name
+        whole = file.read_bytes()
+        file.write_bytes(whole[:kept])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert name in str(caught.value)
+        assert caught.value.code in ("source", "root")
+        Verifier(trust).verify(forge(smki.user))
+        assert trust.problems == ()
+        file.write_bytes(whole)
+        assert trust.reload() == ()
+
+    def test_one_of_a_bundle(self, smki, folder):
+        (folder / "user.pem").unlink()
+        bundle = folder / "bundle.pem"
+        bundle.write_bytes(smki.dcc.certificate_pem() + smki.user.certificate_pem())
+        trust = self.make(folder)
+        broken = smki.user.certificate_pem().replace(b"MII", b"AAA", 1)
+        bundle.write_bytes(smki.dcc.certificate_pem() + broken)
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert f"{bundle}, certificate 2" in str(caught.value)
+        Verifier(trust).verify(forge(smki.user))
+
+    def test_what_goes_and_what_was_never_good(self, smki, folder):
+        trust = self.make(folder)
+        (folder / "user.pem").unlink()
+        (folder / "junk.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        # Newly broken is a file that never had a certificate: no reason to keep what was taken away.
+        assert [problem.where for problem in trust.reload()] == [str(folder / "junk.pem")]
+        refused(trust, smki.user, duisign.UnknownSignerError, "unknown-signer", "signer")
+
+    def test_revocation_comes_into_force_in_spite_of_junk(self, smki, folder):
+        trust = self.make(folder)
+        (folder / "junk.pem").write_bytes(b"junk")
+        revoking = smki.crl([smki.user], number=2).public_bytes(serialization.Encoding.PEM)
+        (folder / "issuing-ca.crl.pem").write_bytes(revoking)
+        # "junk.pem" may be a CRL for all that can be told: nothing is left out that could revoke.
+        with pytest.raises(duisign.ConfigurationError):
+            trust.reload()
+        (folder / "junk.pem").write_bytes(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+        trust.reload()
+        refused(trust, smki.user, duisign.CertificateRevokedError, "certificate-revoked")
+
+
 def test_reloading_under_load(smki, tmp_path):
     """Eight threads verify while the store reloads 200 times: no wrong verdict, and nothing but verdicts."""
     smki.write(tmp_path)
@@ -543,6 +653,28 @@ def test_ten_thousand_certificates(smki):
     Verifier(large).verify(forge(smki.user))
     found = large.signatories([("issuer-serial", "CN=duisign test CA,OU=07", str(many[-1].serial_number))])
     assert found[0].certificate.certificate == many[-1]
+
+
+def test_a_look_up_does_not_depend_on_how_many_there_are(smki):
+    """Issuer and serial number, without the answers that an index keeps."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = [
+        Signatory(OrganisationCertificate(smki.issue(entity_id=EUI, role=XML_SIGN, private_key=key).certificate))
+        for _ in range(5_000)
+    ]
+    wanted = [(one.certificate.issuer, one.certificate.serial_number) for one in made[:100]]
+    few, many = CertificateIndex(made[:100]), CertificateIndex(made)
+
+    def seconds(index):
+        begin = time.perf_counter()
+        found = [index.same_name(*name) for name in wanted]
+        elapsed = time.perf_counter() - begin
+        assert found == [[one] for one in made[:100]]
+        return elapsed
+
+    times = [min(seconds(index) for _ in range(200)) * 1e4 for index in (few, many)]
+    print(f"look-up among 100: {times[0]:.2f} us, among 5,000: {times[1]:.2f} us")
+    assert times[1] < 2 * times[0]
 
 
 MEMORY = """

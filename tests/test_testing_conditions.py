@@ -55,7 +55,24 @@ def test_the_names_that_users_look_for():
         "signed-by-own-key",
         "same-key-first",
         "same-key-second",
+        "crl-delta",
+        "crl-partial",
+        "crl-number-lower",
     } <= set(CONDITIONS)
+
+
+def test_keys_that_are_used_towards_devices_too():
+    for names, signs in (
+        (("device-key-user", "device-key-supplier"), False),
+        (("broker-key-dcc", "broker-key-broker"), True),
+    ):
+        both = [CONDITIONS[name].identity for name in names]
+        assert len({one.entity_id for one in both}) == 1
+        assert both[0].private_key.private_numbers() == both[1].private_key.private_numbers()
+        other = SMKI.user.private_key, SMKI.user.certificate
+        ring = duisign.KeyRing([other, *((one.private_key, one.certificate) for one in both)])
+        assert (ring.entries[1].status == "signs") is signs
+        assert len(ring.problems) == 1
 
 
 def test_a_pair_with_one_key_is_told_apart_by_issuer_and_serial_number():

@@ -193,6 +193,33 @@ def test_issue_refuses(smki: Smki, options: dict[str, object]) -> None:
         issue(smki, **options)
 
 
+def test_further_cas_have_the_shape_of_the_first(smki: Smki) -> None:
+    first = smki.issuing_ca
+    renewed = smki.issue_authority(private_key=first.private_key, not_after=NOW + dt.timedelta(days=1), serial_number=7)
+    other = smki.issue_authority(common_name="another CA")
+    for made in (renewed, other):
+        assert [one.oid for one in made.certificate.extensions] == [one.oid for one in first.certificate.extensions]
+        assert made.certificate.issuer == smki.root.certificate.subject
+        made.certificate.verify_directly_issued_by(smki.root.certificate)
+    assert renewed.certificate.subject == first.certificate.subject
+    assert renewed.certificate.public_key() == first.certificate.public_key()
+    assert (renewed.certificate.serial_number, renewed.certificate.not_valid_after_utc) == (
+        7,
+        NOW + dt.timedelta(days=1),
+    )
+    assert other.certificate.subject != first.certificate.subject
+    assert other.certificate.public_key() != first.certificate.public_key()
+    below = smki.issue(entity_id=EUI64, role=0x87, issuer=other)
+    below.certificate.verify_directly_issued_by(other.certificate)
+
+
+def test_crls_take_further_extensions(smki: Smki) -> None:
+    crl = smki.crl(extensions=[x509.DeltaCRLIndicator(1)])
+    extension = crl.extensions.get_extension_for_class(x509.DeltaCRLIndicator)
+    assert (extension.critical, extension.value.crl_number) == (True, 1)
+    assert crl.is_signature_valid(smki.issuing_ca.private_key.public_key())
+
+
 def test_no_key_in_a_repr(smki: Smki) -> None:
     secret = smki.user.private_key.private_numbers().private_value
     shown = repr(smki.user) + repr(smki)

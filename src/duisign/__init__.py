@@ -3,6 +3,7 @@
 from duisign.algorithms import CanonicalizationMethod, KeyInfo, Profile
 from duisign.canonicalization import canonicalize
 from duisign.certificate_source import Problem
+from duisign.certificate_status import CertificateState, CertificateStatus
 from duisign.errors import (
     AmbiguousSignerError,
     CanonicalizationError,
@@ -45,6 +46,8 @@ __all__ = [
     "CertificateError",
     "CertificatePathError",
     "CertificateRevokedError",
+    "CertificateState",
+    "CertificateStatus",
     "ConfigurationError",
     "DigestMismatchError",
     "DocumentError",

@@ -2,6 +2,8 @@ from typing import final
 
 from lxml.etree import _Element
 
+UNKNOWN: str
+
 @final
 class MessageFacts:
     @property
@@ -12,6 +14,10 @@ class MessageFacts:
     def contents(self) -> list[str]: ...
     @property
     def payloads(self) -> list[str]: ...
+    @property
+    def containers(self) -> list[str]: ...
+    @property
+    def is_plain(self) -> bool: ...
     @property
     def request_ids(self) -> list[str]: ...
     @property

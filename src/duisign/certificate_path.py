@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import datetime as dt
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import CertificatePoliciesOID, SignatureAlgorithmOID
 
 from duisign.errors import (
@@ -19,21 +20,23 @@ from duisign.errors import (
     ConfigurationError,
     RevocationUnknownError,
 )
-from duisign.organisation_certificate import OrganisationCertificate
 from duisign.remote_party_role import RemotePartyRole
-from duisign.revocation import authority_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from OpenSSL import crypto
 
-    from duisign.revocation import Authority, RevocationIndex
+    from duisign.distinguished_name import DistinguishedName
+    from duisign.organisation_certificate import Authority, OrganisationCertificate
+    from duisign.revocation import RevocationIndex
 
 __all__ = ["CertificatePath", "PathValidator"]
 
 _LONGEST = 3
 """Certificates of a path: leaf, issuing CA, root."""
+
+_T = TypeVar("_T")
 
 _ANY_POLICY = CertificatePoliciesOID.ANY_POLICY.dotted_string
 
@@ -57,44 +60,31 @@ class CertificatePath:
         self._authority_period = max(p[0] for p in periods), min(p[1] for p in periods)
         self._links: list[tuple[Authority, int]] = []
         for subject, issuer in pairwise(certificates):
-            authority = authority_of(issuer)
-            assert authority is not None
-            self._links.append((authority, subject.serial_number))
+            assert issuer.authority is not None
+            self._links.append((issuer.authority, subject.serial_number))
 
-    def has_current_authorities(self, now: float) -> bool:
-        """Whether the CA certificates of the path are valid now; others of the same CAs may be."""
-        return self._authority_period[0] <= now <= self._authority_period[1]
+    @property
+    def authorities(self) -> list[Authority]:
+        """The CAs of the path, each of which has to tell what it revoked."""
+        return [authority for authority, _ in self._links]
 
-    def check_period(self, now: float) -> None:
-        """Raise CertificateError unless all of the path is within its validity periods."""
-        self._leaf.check_usable(now)
-        if not self.has_current_authorities(now):
-            raise CertificatePathError(
-                "certificate-path", "A CA certificate above the signer's is not valid now: load its successor."
-            )
+    def check_leaf(self, now: float, index: RevocationIndex | None, *, accept_unknown: bool) -> None:
+        """Raise CertificateError unless the leaf is valid now and not revoked. No other path could mend that.
 
-    def check_revocation(self, now: float, index: RevocationIndex, *, accept_unknown: bool = False) -> None:
-        """Raise unless current CRLs say that nothing on the path is revoked.
-
-        `accept_unknown`: pass over a CA without a current CRL; what is known to be revoked stays so.
+        `index`: None to ask no CRL. `accept_unknown`: as for `RevocationIndex.check`.
         """
-        for authority, serial_number in self._links:
-            crl = index.get(authority)
-            if crl is None:
-                if accept_unknown:
-                    continue
-                raise RevocationUnknownError(
-                    "revocation-unknown", "There is no CRL of the CA that issued the certificate: load one."
-                )
-            if serial_number in crl.revoked:
-                raise CertificateRevokedError(
-                    "certificate-revoked", "The signer's certificate, or its CA's, is revoked: refuse the message."
-                )
-            if not accept_unknown and not crl.is_current(now):
-                raise RevocationUnknownError(
-                    "revocation-outdated",
-                    "The CRL of the CA that issued the certificate is not current: load a new one.",
-                )
+        self._leaf.check_usable(now)
+        if index is not None:
+            authority, serial_number = self._links[0]
+            index.check(authority, serial_number, now, accept_unknown=accept_unknown)
+
+    def check_authorities(self, now: float, index: RevocationIndex | None, *, accept_unknown: bool) -> None:
+        """Raise CertificateError unless the CA certificates are valid now and not revoked. Others of them may be."""
+        if index is not None:
+            for authority, serial_number in self._links[1:]:
+                index.check(authority, serial_number, now, accept_unknown=accept_unknown)
+        if not self._authority_period[0] <= now <= self._authority_period[1]:
+            raise _bad_path("a CA certificate on the path is not valid now")
 
 
 class PathValidator:
@@ -121,22 +111,23 @@ class PathValidator:
         self._crypto = crypto
         self._policies = policies
         self._strict = need_authority_key_identifier
-        self._known = {one.fingerprint: one for one in (*intermediates, *roots)}
-        self._roots = {one.fingerprint for one in roots}
-        self._anchors = []
-        for one in roots:
-            anchor = self._converted(one)
-            if anchor is None:
-                raise ConfigurationError("root", "OpenSSL cannot read a root certificate: obtain the right one.")
-            self._anchors.append(anchor)
-        self._issuers: dict[object, list[crypto.X509]] = {}
+        self._known: dict[bytes, OrganisationCertificate] = {}
+        self._converted_authorities: dict[bytes, crypto.X509] = {}
         self.unreadable: list[OrganisationCertificate] = []
-        for one in intermediates:
+        for one in dict.fromkeys((*roots, *intermediates)):
             converted = self._converted(one)
             if converted is None:
                 self.unreadable.append(one)
             else:
-                self._issuers.setdefault(one.subject, []).append(converted)
+                self._known[one.fingerprint] = one
+                self._converted_authorities[one.fingerprint] = converted
+        self._roots = {one.fingerprint for one in roots} & self._known.keys()
+        if not self._roots:
+            raise ConfigurationError("root", "OpenSSL can read no root certificate: obtain the right one.")
+        # By name; of one CA's certificates the newest first.
+        self._by_name: dict[DistinguishedName, list[OrganisationCertificate]] = {}
+        for one in sorted(self._known.values(), key=lambda one: one.validity, reverse=True):
+            self._by_name.setdefault(one.subject, []).append(one)
 
     def _converted(self, certificate: OrganisationCertificate) -> crypto.X509 | None:
         """The certificate for OpenSSL, whose reader refuses some that cryptography's takes."""
@@ -145,53 +136,103 @@ class PathValidator:
         except (self._crypto.Error, ValueError):
             return None
 
-    def validate(self, leaf: OrganisationCertificate, now: float, index: RevocationIndex | None) -> CertificatePath:
-        """The path of a certificate, valid at `now` (seconds since the epoch).
+    def validate(
+        self, leaf: OrganisationCertificate, now: float, index: RevocationIndex | None, *, accept_unknown: bool
+    ) -> CertificatePath:
+        """The path of a signer's certificate, valid at `now` (seconds since the epoch).
 
-        `index`: CRLs to be checked too, all of which must be current; None for none. Raises CertificateError.
+        `index`: CRLs to be asked, None to ask none. `accept_unknown`: as for `RevocationIndex.check`. Each certificate
+        of the issuer is tried, since one that is revoked or not of this time does not speak for the others. Raises
+        CertificateError.
         """
         leaf.check_usable(now)
-        path = CertificatePath(self._chain(leaf, now, None))
-        self._check_smki(path)
-        path.check_period(now)
-        if index is not None:
-            path.check_revocation(now, index)
-            self._chain(leaf, now, [entry.crl for entry in index.lists().values() if entry.is_current(now)])
-        return path
+
+        def validated(above: Sequence[OrganisationCertificate]) -> CertificatePath:
+            chain = self._chain(leaf, above, now, None)
+            self._check_smki(chain, chain[1:])
+            path = CertificatePath(chain)
+            path.check_leaf(now, index, accept_unknown=accept_unknown)
+            path.check_authorities(now, index, accept_unknown=accept_unknown)
+            if index is not None and not accept_unknown:
+                self._chain(leaf, above, now, index.current(path.authorities, now))
+            return path
+
+        roots = ([root] for root in self._named(leaf.issuer) if root.fingerprint in self._roots)
+        return _first_good(validated, [*self._issuers(leaf), *roots])
+
+    def validate_authority(
+        self, authority: OrganisationCertificate, now: float, index: RevocationIndex | None, *, accept_unknown: bool
+    ) -> Sequence[OrganisationCertificate]:
+        """The path of a CA's own certificate, from itself to the root, otherwise as `validate` does."""
+        begin, end = authority.validity
+        if not begin <= now <= end:
+            code = "certificate-not-yet-valid" if now < begin else "certificate-expired"
+            raise CertificateError(code, "The CA's certificate is not valid now: load its successor.")
+
+        def validated(above: Sequence[OrganisationCertificate]) -> Sequence[OrganisationCertificate]:
+            chain = self._chain(authority, above, now, None)
+            self._check_smki(chain, chain)
+            if index is not None and len(chain) > 1:
+                issuer = chain[1].authority
+                assert issuer is not None
+                index.check(issuer, authority.serial_number, now, accept_unknown=accept_unknown)
+                if not accept_unknown:
+                    self._chain(authority, above, now, index.current([issuer], now))
+            return chain
+
+        if authority.fingerprint in self._roots:
+            return validated([authority])
+        roots = [[one] for one in self._named(authority.issuer) if one.fingerprint in self._roots]
+        return _first_good(validated, roots)
+
+    def _named(self, name: DistinguishedName) -> Sequence[OrganisationCertificate]:
+        return self._by_name.get(name, ())
+
+    def _issuers(self, leaf: OrganisationCertificate) -> Iterator[list[OrganisationCertificate]]:
+        """Each issuing CA's certificate and root that could stand above a leaf, by their names."""
+        for issuer in self._named(leaf.issuer):
+            for root in self._named(issuer.issuer):
+                if root.fingerprint in self._roots and root is not issuer:
+                    yield [issuer, root]
 
     def _chain(
         self,
         leaf: OrganisationCertificate,
+        above: Sequence[OrganisationCertificate],
         now: float,
         crls: Sequence[x509.CertificateRevocationList] | None,
     ) -> list[OrganisationCertificate]:
-        """OpenSSL's path, from the leaf to the root."""
+        """OpenSSL's path, from the leaf to the root, over the certificates that are to stand above the leaf."""
         strict = self._crypto.X509StoreFlags.X509_STRICT
         try:
-            return self._run(leaf, now, crls, strict)
+            return self._run(leaf, above, now, crls, strict)
         except self._crypto.Error:
             raise _bad_path("OpenSSL cannot read a certificate or CRL of the path") from None
         except self._crypto.X509StoreContextError as error:
             number, depth, reason = _numbers(error)
-            if number == _NO_AUTHORITY_KEY_IDENTIFIER and depth == 0 and not self._strict:
-                try:
-                    return self._run(leaf, now, crls, 0)
-                except self._crypto.X509StoreContextError as second:
-                    number, depth, reason = _numbers(second)
+        if number == _NO_AUTHORITY_KEY_IDENTIFIER and not self._strict:
+            if len(above) > 1:
+                # OpenSSL stopped there: the CA is held to the strict rules on its own.
+                self._chain(above[0], above[1:], now, None)
+            try:
+                return self._run(leaf, above, now, crls, 0)
+            except self._crypto.X509StoreContextError as error:
+                number, depth, reason = _numbers(error)
         raise _refusal(number, depth, reason)
 
     def _run(
         self,
         leaf: OrganisationCertificate,
+        above: Sequence[OrganisationCertificate],
         now: float,
         crls: Sequence[x509.CertificateRevocationList] | None,
         flags: int,
     ) -> list[OrganisationCertificate]:
         crypto = self._crypto
+        *issuers, root = (self._converted_authorities[one.fingerprint] for one in above)
         # A store a run: set_time changes it, and threads must not share that.
         store = crypto.X509Store()
-        for anchor in self._anchors:
-            store.add_cert(anchor)
+        store.add_cert(root)
         if crls is not None:
             flags |= crypto.X509StoreFlags.CRL_CHECK | crypto.X509StoreFlags.CRL_CHECK_ALL
             for crl in crls:
@@ -202,36 +243,56 @@ class PathValidator:
         certificate = self._converted(leaf)
         if certificate is None:
             raise _bad_path("OpenSSL cannot read the signer's certificate")
-        context = crypto.X509StoreContext(store, certificate, self._issuers.get(leaf.issuer, []))
+        context = crypto.X509StoreContext(store, certificate, issuers)
         chain = [one.to_cryptography() for one in context.get_verified_chain()]
-        return [leaf, *(self._known_or_new(certificate) for certificate in chain[1:])]
+        return [leaf, *(self._known[one.fingerprint(hashes.SHA256())] for one in chain[1:])]
 
-    def _known_or_new(self, certificate: x509.Certificate) -> OrganisationCertificate:
-        read = OrganisationCertificate(certificate)
-        return self._known.get(read.fingerprint, read)
+    def _check_smki(
+        self, chain: Sequence[OrganisationCertificate], authorities: Sequence[OrganisationCertificate]
+    ) -> None:
+        """What SMKI asks beyond RFC 5280 (SMKI Organisation Certificate Policy; DESIGN section 4).
 
-    def _check_smki(self, path: CertificatePath) -> None:
-        """What SMKI asks beyond RFC 5280 (SMKI Organisation Certificate Policy; DESIGN section 4)."""
-        chain = path.certificates
-        if not 1 < len(chain) <= _LONGEST or chain[-1].fingerprint not in self._roots:
+        `authorities`: those of the chain that are CAs: an issuing CA and a root, or the root alone.
+        """
+        if not 0 < len(authorities) < _LONGEST or chain[-1].fingerprint not in self._roots:
             raise _bad_path("the path is not leaf, issuing CA, root")
-        if chain[1].role != RemotePartyRole.ISSUING_AUTHORITY:
+        if len(chain) > 1 and authorities[0].role != RemotePartyRole.ISSUING_AUTHORITY:
             raise _bad_path("the issuer's subject has no OU=07")
         if any(one.public_key is None for one in chain):
             raise _bad_path("a key on the path is not on P-256")
         algorithm = SignatureAlgorithmOID.ECDSA_WITH_SHA256
         if any(one.certificate.signature_algorithm_oid != algorithm for one in chain):
             raise _bad_path("a certificate on the path is not signed by ECDSA with SHA-256")
-        if chain[0].is_authority:
+        if chain[0].is_authority and len(authorities) < len(chain):
             raise _bad_path("the signer's certificate is that of a CA")
-        for one in chain[1:]:
+        for one in authorities:
             # RFC 5280 section 4.2.1.9; OpenSSL 3 with X509_STRICT minds this too, OpenSSL 4 no longer does.
             if not (one.is_authority and one.constraints_critical and one.signs_certificates):
                 raise _bad_path("a CA on the path lacks critical basicConstraints, or keyCertSign")
-        for position, one in enumerate(chain[:-1]):
-            asserted = one.policies if position == 0 or _ANY_POLICY not in one.policies else self._policies
+        for one in chain[:-1]:
+            asserted = one.policies
+            if one in authorities and _ANY_POLICY in asserted:
+                continue
             if not asserted & self._policies:
                 raise _bad_path("a certificate on the path asserts none of the required policies", "certificate-policy")
+
+
+def _first_good(
+    validated: Callable[[Sequence[OrganisationCertificate]], _T], paths: Iterable[Sequence[OrganisationCertificate]]
+) -> _T:
+    """What the first valid path gives; raises why one is not valid, if possible for more than its having no path."""
+    refusal: CertificateError | None = None
+    try:
+        for above in paths:
+            try:
+                return validated(above)
+            except CertificateError as error:
+                if refusal is None or type(refusal) is CertificatePathError is not type(error):
+                    refusal = error
+        raise refusal or _bad_path("no certificate of its issuer is known that leads to a root")
+    finally:
+        # The traceback holds this frame: without this the two would hold each other.
+        refusal = None
 
 
 def _numbers(error: crypto.X509StoreContextError) -> tuple[int, int, str]:

@@ -9,13 +9,14 @@ import dataclasses
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 
 from duisign.errors import ConfigurationError
-from duisign.organisation_certificate import is_unreadable
+from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
-__all__ = ["Problem", "certificates_of", "revocation_lists_of"]
+__all__ = ["FoundCertificate", "Problem", "certificates_of", "revocation_lists_of"]
 
 MAX_SOURCE_OCTETS = 64 * 1024 * 1024
 """Octets of a file of certificates or CRLs: room for a CRL of a million entries."""
@@ -81,34 +82,51 @@ def _has_incomplete(octets: bytes, words: tuple[bytes, ...]) -> bool:
     return len(begun) != sum(any(word in block[1] for word in words) for block in _BLOCK.finditer(octets))
 
 
-def certificates_of(sources: Iterable[object]) -> tuple[list[x509.Certificate], list[Problem]]:
+class FoundCertificate(NamedTuple):
+    """A certificate, the place it was found at for people, and the file or place in the caller's list that holds it."""
+
+    certificate: OrganisationCertificate
+    place: str
+    source: str
+
+
+def certificates_of(sources: Iterable[object]) -> tuple[list[FoundCertificate], list[Problem]]:
     """All certificates of `sources` that can be read, in their order, and what could not be.
 
-    Raises ConfigurationError for a source of the wrong type, a file that cannot be opened, or one that was named
-    and holds no certificate at all.
+    The `where` of a problem is a `source`, or begins with one. Raises ConfigurationError for a source of the wrong
+    type, a file that cannot be opened, or one that was named and holds no certificate at all.
     """
-    found: list[x509.Certificate] = []
+    found: list[FoundCertificate] = []
     problems: list[Problem] = []
+
+    def keep(certificate: x509.Certificate, place: str, source: str) -> None:
+        try:
+            found.append(FoundCertificate(OrganisationCertificate(certificate), place, source))
+        except ConfigurationError:
+            problems.append(Problem(place, "A part of this certificate cannot be read; it was left out."))
+
     for number, source in enumerate(_listed(sources), 1):
+        where = f"certificate {number}"
         if isinstance(source, x509.Certificate):
-            found.append(source)
+            keep(source, where, where)
             continue
-        for where, octets, named in _octets(source, f"certificate {number}"):
+        for file, octets, named in _octets(source, where):
             pieces, pem = _pieces(octets, b"CERTIFICATE")
             if pem and _has_incomplete(octets, (b"CERTIFICATE",)):
-                problems.append(Problem(where, "A certificate in this file is cut short; it was left out."))
+                problems.append(Problem(file, "A certificate in this file is cut short; it was left out."))
             if not pieces and named:
-                raise ConfigurationError("source", f"{where} holds no certificate.")
+                raise ConfigurationError("source", f"{file} holds no certificate.")
+            load = x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate
             for index, piece in enumerate(pieces, 1):
-                place = f"{where}, certificate {index}" if len(pieces) > 1 else where
+                place = f"{file}, certificate {index}" if len(pieces) > 1 else file
                 try:
-                    found.append(
-                        x509.load_pem_x509_certificate(piece) if pem else x509.load_der_x509_certificate(piece)
-                    )
+                    certificate = load(piece)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
                     problems.append(Problem(place, "This certificate cannot be read; it was left out."))
+                else:
+                    keep(certificate, place, file)
     return found, problems
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from duisign._tree_lane import canonicalize_element
 from duisign.errors import UnsignedMessageError
+from duisign.message_class import MessageClass
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -20,10 +21,11 @@ __all__ = ["inner_documents"]
 
 _SR = "{http://www.dccinterface.co.uk/ServiceUserGateway}"
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
-_PLACES = (
-    f"{_SR}Body/{_SR}SMETS1ResponseMessage/{_SR}SMETS1SignedResponse",
-    f"{_SR}Body/{_SR}DCCAlertMessage/{_SR}DCCAlert/{_SR}S1SPAlertDSP/{_SR}S1SPAlert",
-)
+_PLACES = {
+    MessageClass.SMETS1_RESPONSE: f"{_SR}Body/{_SR}SMETS1ResponseMessage/{_SR}SMETS1SignedResponse",
+    MessageClass.DCC_ALERT: f"{_SR}Body/{_SR}DCCAlertMessage/{_SR}DCCAlert/{_SR}S1SPAlertDSP/{_SR}S1SPAlert",
+}
+"""Where the inner message stands, by the class of the outer one."""
 _EXCLUSIVE = 2
 """The number by which the tree lane knows Exclusive C14N without comments."""
 
@@ -34,9 +36,9 @@ def inner_documents(message: VerifiedMessage) -> list[bytes]:
     They differ in the namespaces that their root declares: those that the message itself uses, those and that of its
     Signature, or all that are in scope in the outer message. Raises UnsignedMessageError if there is no inner message.
     """
-    root = message.copied_element()
-    found = [element for place in _PLACES for element in root.findall(place)]
-    if root.tag != f"{_SR}Response" or len(found) != 1:
+    kind = message.message_class
+    found = message.copied_element().findall(_PLACES[kind]) if kind in _PLACES else []
+    if len(found) != 1:
         raise UnsignedMessageError("unsigned", "The message holds no inner message of a SMETS1 Service Provider.")
     (inner,) = found
     used = _prefixes(inner, skip=f"{_DS}Signature")

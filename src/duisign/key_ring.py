@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Iterable
 from functools import partial
@@ -25,12 +24,13 @@ from duisign.errors import (
     SigningKeyError,
 )
 from duisign.key_password import Password
+from duisign.key_separation import separation_of
 from duisign.key_source import read_keys
 from duisign.key_status import KeyRingEntry, KeyStatus
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
 from duisign.message_class import MessageClass, class_of
-from duisign.remote_party_role import RemotePartyRole
-from duisign.request_id import RequestId, sole_identifier
+from duisign.remote_party_role import RemotePartyRole, checked_roles
+from duisign.request_id import RequestId, entity_id_of, sole_identifier
 from duisign.signer import Signer
 from duisign.smki_trust import SmkiTrust
 from duisign.trust import Clock, Signatory, clock_of
@@ -44,9 +44,6 @@ __all__ = ["KeyRing"]
 
 _SIGNED_BY_USER = frozenset({MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND})
 """Classes that the Business Originator signs; every other class of the table is the DCC's to sign."""
-
-_EUI64 = re.compile(r"[0-9A-F]{16}", re.ASCII)
-
 
 _BY_CODE = {"certificate-expired": KeyStatus.EXPIRED, "certificate-not-yet-valid": KeyStatus.NOT_YET_VALID}
 _HOPEFUL = (KeyStatus.SIGNS, KeyStatus.SUPERSEDED, KeyStatus.NOT_YET_VALID, KeyStatus.REVOCATION_UNKNOWN)
@@ -107,7 +104,10 @@ class KeyRing:
     the only one there is, and several are refused. Of one party's keys the one signs that is usable now and whose
     validity began last, then ends last.
 
-    A key under two EUI-64s signs for neither ("a separate key per User Id"); both are in `problems`.
+    A key under two EUI-64s signs for neither ("a separate key per User Id"). A key that stands in a certificate of a
+    role for Devices too (any but `roles` and `dcc_roles`) does not sign ("a dedicated XML signing key, never used
+    towards Devices"); only the DCC's may be that of its Access Control Broker. All of these are in `problems`. There is
+    no option to have them sign: make a key for each purpose, or use a `Signer`.
 
     Raises ConfigurationError, also when no key can sign now or later. Cannot be pickled.
     """
@@ -175,14 +175,15 @@ class KeyRing:
         self._state = self._build({})
 
     def __repr__(self) -> str:
-        return f"<KeyRing of {len(self._state.entries)} keys>"
+        asked = "validity alone" if self._trust is None else repr(self._trust)
+        return f"<KeyRing of {len(self._state.entries)} keys, by {asked}>"
 
     def __reduce__(self) -> NoReturn:
         raise ConfigurationError("key-ring-pickle", "A KeyRing holds private keys: build one in each process instead.")
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What was left out of the ring, or does not sign though it should, and why."""
+        """What was left out of the ring, does not sign though it should, or signs though it had better not, and why."""
         return self._state.problems
 
     @property
@@ -255,22 +256,23 @@ class KeyRing:
     def _build(self, signers: dict[bytes, Signer]) -> _State:
         """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
         pairs, problems = read_keys(self._sources, self._password)
-        owners: dict[bytes, set[str | None]] = {}
+        by_key: dict[bytes, list[OrganisationCertificate]] = {}
         for pair in pairs:
-            owners.setdefault(pair.point, set()).add(pair.certificate.entity_id)
+            by_key.setdefault(pair.point, []).append(pair.certificate)
         entries = []
         for pair in pairs:
             entry = _Entry(pair.certificate, pair.where)
-            entry.fixed = self._fixed(pair.certificate, len(owners[pair.point] - {None}) > 1)
+            entry.fixed, remark = separation_of(pair.certificate, by_key[pair.point], *self._roles)
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
-                entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
-            elif entry.fixed is KeyStatus.SHARED_KEY:
-                problems.append(
-                    Problem(
-                        pair.where, "This key is that of another EUI-64 too, and signs for neither: make a new one."
-                    )
-                )
+                try:
+                    entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
+                except ConfigurationError as error:
+                    if error.code != "key-info":
+                        raise
+                    entry.fixed, remark = KeyStatus.NO_KEY_INFO, str(error)
+            if remark is not None:
+                problems.append(Problem(pair.where, remark))
             entries.append(entry)
         state = _State(entries, problems, *self._roles)
         if self._dcc_entity_id is not None and self._dcc_entity_id not in state.dcc:
@@ -284,16 +286,6 @@ class KeyRing:
                 f"The ring has no key that can sign now or later ({'; '.join(sorted(reasons)) or 'no keys'}).",
             )
         return state
-
-    def _fixed(self, certificate: OrganisationCertificate, shared: bool) -> KeyStatus | None:
-        """What keeps a key from signing at any time."""
-        if shared:
-            return KeyStatus.SHARED_KEY
-        if not certificate.signs:
-            return KeyStatus.NO_SIGNATURE_USAGE
-        if certificate.role not in self._roles[0] | self._roles[1]:
-            return KeyStatus.WRONG_ROLE
-        return KeyStatus.NO_ENTITY_ID if certificate.entity_id is None else None
 
     def _status(self, entry: _Entry, now: float) -> KeyStatus:
         """The status of a key by itself: SIGNS also where a newer one goes first."""
@@ -325,8 +317,12 @@ class KeyRing:
         for entry in entries:
             if entry.signer is not None and self._status(entry, now) is KeyStatus.SIGNS:
                 return entry.signer
-        if entries:
-            reasons = ", ".join(sorted({self._status(entry, now).value for entry in entries}))
+        raise self._unable(entries, now, identifier if kind in _SIGNED_BY_USER else None)
+
+    def _unable(self, entries: Iterable[_Entry], now: float, identifier: RequestId | None) -> SigningKeyError:
+        """Why none of a sender's keys signs. Not raised here: a local name for it would keep the document alive."""
+        reasons = ", ".join(sorted({self._status(entry, now).value for entry in entries}))
+        if reasons:
             error = SigningKeyError(
                 "signing-key-unusable", f"No XML signing key of the message's sender may sign now: {reasons}. Renew it."
             )
@@ -335,8 +331,8 @@ class KeyRing:
                 "signing-key-unknown",
                 "The ring has no XML signing key of the message's sender: load it, or do not sign.",
             )
-        error.request_id = str(identifier) if kind in _SIGNED_BY_USER else None
-        raise error
+        error.request_id = None if identifier is None else str(identifier)
+        return error
 
     def _dcc_party(self, state: _State, response_id: RequestId | None) -> str:
         """The EUI-64 of the DCC party that signs; the rule is in the docstring of the class."""
@@ -375,14 +371,17 @@ def _sender(root: _Element) -> tuple[MessageClass, RequestId | None]:
 
 
 def _checked_roles(roles: Iterable[int]) -> frozenset[int]:
-    found = frozenset(roles) if isinstance(roles, Iterable) and not isinstance(roles, (str, bytes)) else frozenset()
-    if not found or not all(isinstance(one, int) and 0 <= one <= 0xFF for one in found):
+    try:
+        found = checked_roles(roles)
+    except (TypeError, ValueError):
+        found = frozenset()
+    if not found:
         raise ConfigurationError("roles", "Roles are a list of Remote Party Roles, each a number from 0 to 255.")
     return found
 
 
 def _checked_entity_id(entity_id: str) -> str:
-    digits = entity_id.upper().replace("-", "") if isinstance(entity_id, str) else ""
-    if not _EUI64.fullmatch(digits):
-        raise ConfigurationError("entity-id", "An EUI-64 is a str of eight pairs of hexadecimal digits.")
-    return bytes.fromhex(digits).hex("-").upper()
+    try:
+        return entity_id_of(entity_id)
+    except ValueError:
+        raise ConfigurationError("entity-id", "An EUI-64 is a str of eight pairs of hexadecimal digits.") from None

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, pkcs12
 from cryptography.hazmat.primitives.serialization import load_der_private_key as load_der
@@ -24,9 +23,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key as
 from duisign.certificate_source import Problem
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.key_password import Password
-from duisign.organisation_certificate import OrganisationCertificate
+from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
-__all__ = ["KeyPair", "read_keys"]
+__all__ = ["KeyPair", "loaded", "read_keys"]
 
 MAX_SOURCE_OCTETS = 16 * 1024 * 1024
 """Octets of a file of keys: room for ten thousand keys with their certificates."""
@@ -39,7 +38,6 @@ _KEY_USAGES = ("digitalSignature", "keyAgreement")
 _KEY_STORE_TEXTS = ("privateKey", "certificate")
 _ENTITY = re.compile(r"[0-9A-Fa-f]{16}", re.ASCII)
 _SERIAL = re.compile(r"[0-9]{1,49}", re.ASCII)
-_UNREADABLE = (ValueError, TypeError, UnsupportedAlgorithm)
 
 Key = ec.EllipticCurvePrivateKey
 
@@ -81,6 +79,19 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
     for _, places in alone.values():
         reader.problem(places[0], "There is no certificate for this private key; it was left out: add its own.")
     return list(pairs.values()), reader.problems
+
+
+def loaded(load: Callable[..., Any], *arguments: object) -> Any:
+    """What cryptography reads; ValueError for what it cannot, TypeError for what needs a passphrase or has none."""
+    try:
+        return load(*arguments)
+    except (ValueError, TypeError):
+        raise
+    except BaseException as error:
+        # Its Rust code panics over some damaged keys, by an exception that is nobody's Exception.
+        if type(error).__name__ != "PanicException" and not (isinstance(error, Exception) and is_unreadable(error)):
+            raise
+        raise ValueError("the file cannot be read") from None
 
 
 def _point(key: ec.EllipticCurvePublicKey | None) -> bytes:
@@ -188,13 +199,13 @@ class _Reader:
                     self.problem(place, "This private key cannot be read; it was left out.")
             elif begin[1] == b"CERTIFICATE":
                 try:
-                    self._certificate(x509.load_pem_x509_certificate(block), place)
+                    self._certificate(loaded(x509.load_pem_x509_certificate, block), place)
                 except ValueError:
                     self.problem(place, "This certificate cannot be read; it was left out.")
 
     def _der(self, octets: bytes, where: str) -> bool:
         try:
-            self._certificate(x509.load_der_x509_certificate(octets), where)
+            self._certificate(loaded(x509.load_der_x509_certificate, octets), where)
         except ValueError:
             return self._private_key(octets, where, where, load_der)
         return True
@@ -202,10 +213,10 @@ class _Reader:
     def _private_key(self, octets: bytes, place: str, file: str, load: Callable[..., object]) -> bool:
         """Read a private key; False if it is none."""
         try:
-            key = load(octets, None)
+            key = loaded(load, octets, None)
         except TypeError:
             key = self._with_password(octets, place, file, load)
-        except (ValueError, UnsupportedAlgorithm):
+        except ValueError:
             return False
         if key is not None:
             self._key(key, place)
@@ -214,8 +225,8 @@ class _Reader:
     def _pkcs12(self, octets: bytes, where: str) -> None:
         bundle: Any
         try:
-            bundle = pkcs12.load_pkcs12(octets, None)
-        except _UNREADABLE:
+            bundle = loaded(pkcs12.load_pkcs12, octets, None)
+        except (ValueError, TypeError):
             bundle = self._with_password(octets, where, where, pkcs12.load_pkcs12)
             if bundle is None:
                 return
@@ -230,8 +241,8 @@ class _Reader:
         password = self._ask(file)
         if password is not None:
             try:
-                return load(octets, password)
-            except _UNREADABLE:
+                return loaded(load, octets, password)
+            except (ValueError, TypeError):
                 self.problem(place, f"The password does not open {place}, or it is damaged; it was left out.")
         return None
 

@@ -28,9 +28,13 @@ class KeyStatus(enum.StrEnum):
     """The ring's trust store finds no valid path."""
     SHARED_KEY = "shared-key"
     """The same key stands under another EUI-64 too: neither signs."""
+    DEVICE_KEY = "device-key"
+    """The same key stands in a certificate for use towards Devices too: it does not sign messages."""
     NO_SIGNATURE_USAGE = "no-signature-usage"
     WRONG_ROLE = "wrong-role"
     NO_ENTITY_ID = "no-entity-id"
+    NO_KEY_INFO = "no-key-info"
+    """The ring's form of KeyInfo cannot name its certificate."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class _Message:
     def service_reference_variant(self) -> str | None:
         """The ServiceReferenceVariant, such as "6.15.1"; None if the message names none, or several."""
         variants = {collapsed(text) for text in self._facts.variants}
-        return variants.pop() if len(variants) == 1 else None
+        return variants.pop() or None if len(variants) == 1 else None
 
 
 class VerifiedMessage(_Message):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from duisign._message_facts import MessageFacts, message_facts
+from duisign._message_facts import UNKNOWN, MessageFacts, message_facts
 from duisign.document import DocumentReader
 from duisign.request_id import collapsed
 from duisign.service_reference import SERVICE_REFERENCES
@@ -62,23 +62,29 @@ _RESPONSE_BODY = {
 UNKNOWN_REMOTE_PARTY_SERVICES = frozenset({"6.21", "6.23", "6.24.1", "8.5", "8.9", "8.12.2"})
 """Service Reference Variants whose GBCSPayload is a command that the DCC signs for an Unknown Remote Party."""
 
-_REFERENCES = frozenset(
-    {"ServiceReference", "ServiceReferenceVariant", "ThrottledAlertSequenceId", "ThrottledAlertCount"}
-)
+_REFERENCES = frozenset({"ServiceReference", "ServiceReferenceVariant"})
+"""What stands in a ResponseMessage before its one payload, as text."""
+
+_TEXTS = _REFERENCES | {"GBCSPayload"}
+"""Elements of a ResponseMessage that hold text alone. One that holds elements would be a payload in hiding."""
 
 _READER = DocumentReader()
 
 
 def _of_response_message(facts: MessageFacts) -> MessageClass | None:
+    if not _TEXTS.isdisjoint(facts.containers):
+        return None
     payloads = [name for name in facts.payloads if name not in _REFERENCES]
-    if not payloads:
-        return MessageClass.ACKNOWLEDGEMENT
-    kind = _RESPONSE_MESSAGE.get(payloads[0]) if len(set(payloads)) == 1 else None
-    if kind is not MessageClass.DEVICE_RESPONSE or payloads[0] != "GBCSPayload":
+    if len(payloads) != 1:
+        # What is unknown has a name too: only nothing is no payload.
+        return None if payloads else MessageClass.ACKNOWLEDGEMENT
+    (payload,) = payloads
+    kind = _RESPONSE_MESSAGE.get(payload)
+    if payload != "GBCSPayload":
         return kind
     # Which of two classes it is hangs on the variant: where that is not clear, neither is the class.
     variants = [collapsed(text) for text in facts.variants]
-    if len(payloads) > 1 or len(variants) != 1 or variants[0] not in SERVICE_REFERENCES:
+    if len(variants) != 1 or variants[0] not in SERVICE_REFERENCES:
         return None
     if variants[0] in UNKNOWN_REMOTE_PARTY_SERVICES:
         return MessageClass.UNKNOWN_REMOTE_PARTY_COMMAND
@@ -87,14 +93,22 @@ def _of_response_message(facts: MessageFacts) -> MessageClass | None:
 
 def class_of(facts: MessageFacts) -> MessageClass | None:
     """The class of a message by its facts, or None if it is none of the table."""
-    if facts.bodies != 1 or len(facts.contents) != 1:
+    if facts.bodies != 1 or len(facts.contents) != 1 or not facts.is_plain:
         return None
     (content,) = facts.contents
     if facts.root == "Request":
+        if content == UNKNOWN:
+            return None
         return MessageClass.SIGNED_PRE_COMMAND if content == "SignedPreCommand" else MessageClass.SERVICE_REQUEST
-    if facts.root == "Response":
-        return _of_response_message(facts) if content == "ResponseMessage" else _RESPONSE_BODY.get(content)
-    return None
+    if facts.root != "Response":
+        return None
+    if content == "ResponseMessage":
+        return _of_response_message(facts)
+    kind = _RESPONSE_BODY.get(content)
+    if kind is MessageClass.DEVICE_ALERT and (facts.containers or UNKNOWN in facts.payloads):
+        # All that a device alert has is text. It may come unsigned, so it must not be a cover for what may not.
+        return None
+    return kind
 
 
 def message_class(source: bytes | _Element) -> MessageClass | None:

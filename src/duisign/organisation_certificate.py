@@ -20,7 +20,19 @@ from duisign.remote_party_role import RemotePartyRole
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["OrganisationCertificate", "is_unreadable", "load_certificate", "load_certificates", "load_public_key"]
+    from duisign.distinguished_name import DistinguishedName
+
+__all__ = [
+    "Authority",
+    "OrganisationCertificate",
+    "is_unreadable",
+    "load_certificate",
+    "load_certificates",
+    "load_public_key",
+]
+
+Authority = tuple["DistinguishedName", bytes]
+"""A CA as far as CRLs go: its name, and its public key as an uncompressed point. Its certificate may be renewed."""
 
 _ROLE = re.compile(r"[0-9A-Fa-f]{2}")
 _EUI64_OCTETS = 8
@@ -81,6 +93,7 @@ class OrganisationCertificate:
     """The facts of one certificate, read once. Immutable by convention, shared by threads."""
 
     __slots__ = (
+        "_authority",
         "_certificate",
         "_der",
         "_not_after",
@@ -108,6 +121,7 @@ class OrganisationCertificate:
         self._der = certificate.public_bytes(serialization.Encoding.DER)
         self._certificate: x509.Certificate | None = None
         self._public_key: ec.EllipticCurvePublicKey | None = None
+        self._authority: Authority | None = None
         self.key_identifier: bytes | None = None
         self.policies: frozenset[str] = frozenset()
         self._signs = self.signs_crls = self.signs_certificates = False
@@ -163,6 +177,14 @@ class OrganisationCertificate:
             assert isinstance(key, ec.EllipticCurvePublicKey)
             self._public_key = key
         return self._public_key
+
+    @property
+    def authority(self) -> Authority | None:
+        """The CA that the certificate is for; None if its key is not on P-256."""
+        if self._authority is None and self.public_key is not None:
+            encoding, form = serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
+            self._authority = self.subject, self.public_key.public_bytes(encoding, form)
+        return self._authority
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, OrganisationCertificate):

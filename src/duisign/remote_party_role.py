@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable
+
+__all__ = ["RemotePartyRole", "checked_roles"]
 
 
 class RemotePartyRole(enum.IntEnum):
@@ -32,3 +35,14 @@ class RemotePartyRole(enum.IntEnum):
     def organizational_unit(self) -> str:
         """The text of the subject's `OU`: two upper-case hexadecimal digits, such as `"7F"`."""
         return f"{self.value:02X}"
+
+
+def checked_roles(roles: object) -> frozenset[int]:
+    """Roles as a set of numbers; TypeError, ValueError unless they are integers from 0 to 255."""
+    # A text is one too, of characters: "87" would be the roles 8 and 7.
+    if isinstance(roles, (str, bytes)) or not isinstance(roles, Iterable):
+        raise TypeError("not a collection")
+    roles = list(roles)
+    if not all(isinstance(one, int) and not isinstance(one, bool) and 0 <= one <= 0xFF for one in roles):
+        raise ValueError("not a Remote Party Role")
+    return frozenset(map(int, roles))

@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import SignatureAlgorithmOID
 
 from duisign.distinguished_name import DistinguishedName, comparable_name, rfc2253
-from duisign.errors import ConfigurationError
+from duisign.errors import CertificateRevokedError, ConfigurationError, RevocationUnknownError
 from duisign.organisation_certificate import is_unreadable
 
 if TYPE_CHECKING:
-    from duisign.organisation_certificate import OrganisationCertificate
+    from duisign.organisation_certificate import Authority, OrganisationCertificate
 
-__all__ = ["Authority", "RevocationIndex", "RevocationList", "authority_of"]
-
-Authority = tuple[DistinguishedName, bytes]
-"""A CA as far as CRLs go: its name, and its public key as an uncompressed point. Its certificate may be renewed."""
+__all__ = ["RevocationIndex", "RevocationList"]
 
 _PARTIAL = frozenset({x509.DeltaCRLIndicator.oid, x509.IssuingDistributionPoint.oid})
 """Extensions that make a CRL speak for less than its CA, critical or not."""
 
 _TOLERATED = frozenset({x509.CRLNumber.oid, x509.AuthorityKeyIdentifier.oid})
 """Extensions that may be critical. Any other critical one limits or enlarges what the CRL means."""
-
-
-def authority_of(certificate: OrganisationCertificate) -> Authority | None:
-    """The CA that a certificate is for; None if its key is not on P-256."""
-    if certificate.public_key is None:
-        return None
-    point = certificate.public_key.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
-    return certificate.subject, point
 
 
 class RevocationList:
@@ -108,26 +96,55 @@ class RevocationIndex:
             by_name.setdefault(certificate.subject, []).append(certificate)
         self._lists: dict[Authority, RevocationList] = dict(before._lists) if before else {}
         for crl in crls:
-            issuers = by_name.get(comparable_name(crl.issuer), [])
+            issuers = by_name.get(_issuer_of(crl), [])
             signers = [c for c in issuers if c.signs_crls and _signed_by(crl, c.public_key)]
             if not signers:
                 raise _refused(crl, "is not signed by a CA of the store that may sign CRLs")
             entry = _read(crl)
             if isinstance(entry, str):
                 raise _refused(crl, entry)
-            authority = authority_of(signers[0])
+            authority = signers[0].authority
             assert authority is not None
             known = self._lists.get(authority)
             if known is None or entry.number > known.number:
                 self._lists[authority] = entry
 
-    def get(self, authority: Authority) -> RevocationList | None:
-        """The CRL in force of a CA, current or not."""
-        return self._lists.get(authority)
+    def current(self, authorities: Iterable[Authority], now: float) -> list[x509.CertificateRevocationList]:
+        """Those of the CAs' CRLs that speak for this moment."""
+        found = [self._lists[one] for one in authorities if one in self._lists]
+        return [entry.crl for entry in found if entry.is_current(now)]
 
-    def lists(self) -> Mapping[Authority, RevocationList]:
-        """All CRLs in force."""
-        return self._lists
+    def check(self, authority: Authority, serial_number: int, now: float, *, accept_unknown: bool) -> None:
+        """Raise CertificateError unless a current CRL of the CA says that it has not revoked this serial number.
+
+        `accept_unknown`: pass over a CA without a current CRL; what is known to be revoked stays so.
+        """
+        crl = self._lists.get(authority)
+        if crl is None:
+            if accept_unknown:
+                return
+            raise RevocationUnknownError(
+                "revocation-unknown", "There is no CRL of the CA that issued the certificate: load one."
+            )
+        if serial_number in crl.revoked:
+            raise CertificateRevokedError(
+                "certificate-revoked", "The signer's certificate, or its CA's, is revoked: refuse the message."
+            )
+        if not crl.is_current(now) and not accept_unknown:
+            raise RevocationUnknownError(
+                "revocation-outdated", "The CRL of the CA that issued the certificate is not current: load a new one."
+            )
+
+
+def _issuer_of(crl: x509.CertificateRevocationList) -> DistinguishedName:
+    try:
+        # The text too, which those get who are told what else is wrong with the CRL.
+        rfc2253(crl.issuer)
+        return comparable_name(crl.issuer)
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        raise ConfigurationError("crl", "A CRL names a CA that cannot be read: obtain the right one.") from None
 
 
 def _refused(crl: x509.CertificateRevocationList, reason: str) -> ConfigurationError:

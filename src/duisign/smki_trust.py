@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from duisign.certificate_index import CertificateIndex, embedded_certificates
 from duisign.certificate_path import CertificatePath, PathValidator
 from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
-from duisign.errors import AmbiguousSignerError, ConfigurationError, UnknownSignerError
+from duisign.certificate_status import CertificateState, CertificateStatus, state_of
+from duisign.errors import AmbiguousSignerError, CertificateError, ConfigurationError, UnknownSignerError
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
-from duisign.policy import Policy
+from duisign.policy import DEFAULT_POLICY, Policy
 from duisign.revocation import RevocationIndex
 from duisign.trust import Clock, Hints, Signatory, clock_of
 
@@ -24,13 +26,16 @@ _CACHED_PATHS = 4096
 """Paths. More signers than that start over; each path costs less than a millisecond to find again."""
 
 
-_DEFAULT_POLICY = Policy()
+_NUMBER_IN_FILE = re.compile(r", certificate [0-9]+$")
 
 
 class _State:
-    """Everything that a reload replaces at once; only its path cache grows."""
+    """Everything that a reload replaces at once; only its path cache grows.
 
-    __slots__ = ("authorities", "index", "paths", "problems", "revocations", "validator")
+    `sources`: the file of each certificate, or its place in the caller's list, by fingerprint.
+    """
+
+    __slots__ = ("authorities", "index", "paths", "problems", "revocations", "sources", "validator")
 
     def __init__(
         self,
@@ -39,7 +44,9 @@ class _State:
         index: CertificateIndex,
         revocations: RevocationIndex,
         problems: tuple[Problem, ...],
+        sources: Mapping[bytes, str],
     ) -> None:
+        self.sources = sources
         self.validator = validator
         self.authorities = authorities
         self.index = index
@@ -54,12 +61,18 @@ class SmkiTrust:
     `roots`, `intermediates`, `certificates`, `crls`: lists of objects of cryptography, PEM or DER bytes, or paths of
     files and folders. `certificates` are the known Organisation Certificates, found by issuer and serial number; a
     certificate that a message carries is believed too if its path is valid. One that cannot be read is left out and
-    listed in `problems`; a root or CRL that cannot be read is an error. `policies`: dotted OIDs of certificate
-    policies, of which a path must assert one. `check_revocation`: every CA on the path needs a current CRL. `now`: a
-    clock.
-    `accept_missing_authority_key_identifier`: RFC 5280 wants the extension in every certificate that a CA issues, and
-    the DCC's published test certificates lack it. `dangerously_accept_unknown_revocation`: where no current CRL speaks,
-    believe that nothing is revoked.
+    listed in `problems`; a CRL that cannot be read is an error, and so is no root that can. `policies`: dotted OIDs of
+    certificate policies, of which a path must assert one. `now`: a clock. `accept_missing_authority_key_identifier`:
+    RFC 5280 wants the extension in every certificate that a CA issues, and the DCC's published test certificates lack
+    it.
+
+    Revocation is asked for every message: each CA on the path needs a current CRL, and a message without is refused.
+    `dangerously_accept_unknown_revocation`: where no current CRL speaks, believe that nothing is revoked; what a CRL
+    revokes, current or not, stays refused. `check_revocation=False`: ask no CRL at all, not even those that are given;
+    whoever stole a key then signs as its owner for as long as the certificate lasts, although the CA has revoked it.
+    `repr`, `certificate_status` and the command line say when revocation is not checked.
+
+    A CRL speaks of certificates: of a CA that has two for one key, the path by the one holds until that one is revoked.
 
     Shared by threads. `reload` and `add_crls` replace everything at once or nothing. Needs the extra ``trust``.
     Raises ConfigurationError.
@@ -82,8 +95,12 @@ class SmkiTrust:
     ) -> None:
         self._now = clock_of(now)
         self._policies = _checked_policies(policies)
-        self._check_revocation = bool(check_revocation)
-        self._accept_unknown = bool(dangerously_accept_unknown_revocation)
+        switches = (check_revocation, accept_missing_authority_key_identifier, dangerously_accept_unknown_revocation)
+        if not all(isinstance(one, bool) for one in switches):
+            # Not by truth: a None or a word of a configuration must not turn a check off.
+            raise ConfigurationError("switch", "Options that turn a check on or off are True or False, nothing else.")
+        self._check_revocation = check_revocation
+        self._accept_unknown = dangerously_accept_unknown_revocation
         self._options = {"need_authority_key_identifier": not accept_missing_authority_key_identifier}
         self._sources = tuple(_kept(source) for source in (roots, intermediates, certificates, crls))
         self._lock = threading.Lock()
@@ -92,10 +109,12 @@ class SmkiTrust:
     @property
     def default_policy(self) -> Policy:
         """The policy of a Verifier that is given none."""
-        return _DEFAULT_POLICY
+        return DEFAULT_POLICY
 
     def __repr__(self) -> str:
-        return f"<SmkiTrust of {len(self._state.authorities)} CA certificates>"
+        how = ", unknown revocation accepted" if self._accept_unknown else ""
+        how = how if self._check_revocation else ", revocation NOT checked"
+        return f"<SmkiTrust of {len(self._state.authorities)} CA certificates{how}>"
 
     @property
     def problems(self) -> tuple[Problem, ...]:
@@ -103,36 +122,44 @@ class SmkiTrust:
         return self._state.problems
 
     def _build(self, before: _State | None) -> _State:
-        roots, root_problems = certificates_of(self._sources[0])
-        if root_problems or not roots:
-            where = root_problems[0].where if root_problems else "the list of roots"
-            raise ConfigurationError("root", f"A root certificate cannot be read or is missing: see {where}.")
-        intermediates, problems = certificates_of(self._sources[1])
-        known, more_problems = certificates_of(self._sources[2])
-        problems = [*problems, *more_problems]
-        anchors = [OrganisationCertificate(root) for root in roots]
-        authorities = [*anchors, *_readable(intermediates, problems)]
-        certificates = _readable(known, problems)
-        validator = PathValidator(anchors, authorities[len(anchors) :], self._policies, **self._options)
-        problems += [Problem(repr(one), "OpenSSL cannot read this certificate.") for one in validator.unreadable]
+        roots, problems = certificates_of(self._sources[0])
+        if not roots:
+            where = problems[0].where if problems else "the list of roots"
+            raise ConfigurationError("root", f"There is no root certificate that can be read: see {where}.")
+        intermediates, more = certificates_of(self._sources[1])
+        certificates, most = certificates_of(self._sources[2])
+        problems += more + most
+        authorities = [one.certificate for one in (*roots, *intermediates)]
+        validator = PathValidator(authorities[: len(roots)], authorities[len(roots) :], self._policies, **self._options)
+        places = {one.certificate.fingerprint: one.place for one in (*intermediates, *roots)}
+        problems += [
+            Problem(places[one.fingerprint], "OpenSSL cannot read this certificate; it was left out.")
+            for one in validator.unreadable
+        ]
         return _State(
             validator,
             authorities,
-            CertificateIndex(Signatory(one) for one in certificates),
+            CertificateIndex(Signatory(one.certificate) for one in certificates),
             RevocationIndex(
                 revocation_lists_of(self._sources[3]), authorities, None if before is None else before.revocations
             ),
             tuple(problems),
+            {one.certificate.fingerprint: one.source for one in (*certificates, *intermediates, *roots)},
         )
 
     def reload(self) -> tuple[Problem, ...]:
         """Read files and folders again; returns the new `problems`.
 
-        All or nothing: when something is broken, ConfigurationError says what, and the old state stays in force. A CRL
-        never gives way to one with a lower number.
+        All or nothing: when something is broken, ConfigurationError says what, and the old state stays in force. Broken
+        is also a file that had a certificate which it has no more, while something in it cannot be read. A CRL never
+        gives way to one with a lower number.
         """
         with self._lock:
-            state = self._build(self._state)
+            old, state = self._state, self._build(self._state)
+            lost = {old.sources[one] for one in old.sources.keys() - state.sources.keys()}
+            for problem in state.problems if lost else ():
+                if problem not in old.problems and _source_of(problem) in lost:
+                    raise ConfigurationError("source", f"A certificate was lost: {problem.where}: {problem.sentence}")
             self._state = state
         return state.problems
 
@@ -141,14 +168,27 @@ class SmkiTrust:
         with self._lock:
             old = self._state
             lists = RevocationIndex(revocation_lists_of(crls), old.authorities, old.revocations)
-            state = _State(old.validator, old.authorities, old.index, lists, old.problems)
-            # Paths stay: revocation is asked of the index for every message.
-            state.paths = dict(old.paths)
-            self._state = state
+            # Paths are found anew: OpenSSL has not seen these CRLs yet.
+            self._state = _State(old.validator, old.authorities, old.index, lists, old.problems, old.sources)
 
     def validate(self, certificate: x509.Certificate | bytes) -> CertificatePath:
         """The path of a certificate, valid now; raises CertificateError, ConfigurationError (not a certificate)."""
         return self._path(OrganisationCertificate(load_certificate(certificate)))
+
+    def certificate_status(self, certificate: x509.Certificate | bytes) -> CertificateStatus:
+        """What the store finds of a certificate now: of a signer's, an issuing CA's or a root's, known or not.
+
+        A signer's is valid if `validate` gives its path; no role is asked. Raises ConfigurationError (not a
+        certificate).
+        """
+        one = OrganisationCertificate(load_certificate(certificate))
+        checked = self._check_revocation and not self._accept_unknown
+        try:
+            path = self._authority_path(one) if one.is_authority else self._path(one).certificates
+        except CertificateError as error:
+            return CertificateStatus(state_of(error), error.code, str(error), (), checked)
+        found = tuple(authority.certificate for authority in path)
+        return CertificateStatus(CertificateState.VALID, None, None, found, checked)
 
     def check(self, signatory: Signatory) -> None:
         """Raise CertificateError unless the certificate may be used now."""
@@ -157,19 +197,27 @@ class SmkiTrust:
         self._path(signatory.certificate)
 
     def _path(self, certificate: OrganisationCertificate) -> CertificatePath:
-        state, now = self._state, self._now()
+        state, now, accept_unknown = self._state, self._now(), self._accept_unknown
+        index = state.revocations if self._check_revocation else None
         path = state.paths.get(certificate.fingerprint)
-        if path is None or not path.has_current_authorities(now):
-            index = state.revocations if self._check_revocation and not self._accept_unknown else None
-            path = state.validator.validate(certificate, now, index)
-            if len(state.paths) >= _CACHED_PATHS:
-                state.paths.clear()
-            state.paths[certificate.fingerprint] = path
-        else:
-            path.check_period(now)
-        if self._check_revocation:
-            path.check_revocation(now, state.revocations, accept_unknown=self._accept_unknown)
+        if path is not None:
+            path.check_leaf(now, index, accept_unknown=accept_unknown)
+            try:
+                path.check_authorities(now, index, accept_unknown=accept_unknown)
+                return path
+            except CertificateError:
+                # Another certificate of the same CA may be valid still.
+                state.paths.pop(certificate.fingerprint, None)
+        path = state.validator.validate(certificate, now, index, accept_unknown=accept_unknown)
+        if len(state.paths) >= _CACHED_PATHS:
+            state.paths.clear()
+        state.paths[certificate.fingerprint] = path
         return path
+
+    def _authority_path(self, authority: OrganisationCertificate) -> Sequence[OrganisationCertificate]:
+        state = self._state
+        index = state.revocations if self._check_revocation else None
+        return state.validator.validate_authority(authority, self._now(), index, accept_unknown=self._accept_unknown)
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
         """The one certificate that KeyInfo names, known or carried by the message; not yet validated."""
@@ -177,18 +225,17 @@ class SmkiTrust:
             raise UnknownSignerError(
                 "unknown-signer", "KeyInfo names no certificate: have the sender write X509IssuerSerial."
             )
-        state = self._state
-        found = state.index.find(hints) or _embedded(state.index, hints)
+        index = self._state.index
+        found, known = index.find(hints), 1
+        if not found:
+            found, known = _embedded(index, hints), 0
         if not found:
             raise UnknownSignerError(
                 "unknown-signer", "KeyInfo names no known certificate: obtain it from the SMKI repository."
             )
         certificate = found[0].certificate
         assert certificate is not None
-        same = state.index.same_name(certificate.issuer, certificate.serial_number)
-        if len(found) > 1 or any(
-            one.certificate.fingerprint != certificate.fingerprint for one in same if one.certificate
-        ):
+        if len(found) > 1 or len(index.same_name(certificate.issuer, certificate.serial_number)) > known:
             raise AmbiguousSignerError(
                 "ambiguous-signer",
                 "Different certificates have the issuer and serial number that KeyInfo names: keep the genuine one.",
@@ -197,7 +244,7 @@ class SmkiTrust:
 
 
 def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
-    """The certificate that the message itself carries, if it carries one and names no other."""
+    """The certificate, not a known one, that the message itself carries, if it carries one and names no other."""
     carried = []
     for der in dict.fromkeys(embedded_certificates(hints)):
         try:
@@ -209,16 +256,8 @@ def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
     return carried if len(carried) == 1 else []
 
 
-def _readable(certificates: Iterable[x509.Certificate], problems: list[Problem]) -> list[OrganisationCertificate]:
-    found = []
-    for number, certificate in enumerate(certificates, 1):
-        try:
-            found.append(OrganisationCertificate(certificate))
-        except ConfigurationError:
-            problems.append(
-                Problem(f"certificate {number}", "A part of this certificate cannot be read; it was left out.")
-            )
-    return found
+def _source_of(problem: Problem) -> str:
+    return _NUMBER_IN_FILE.sub("", problem.where)
 
 
 def _kept(source: Iterable[object]) -> Iterable[object]:

@@ -18,6 +18,8 @@ from duisign.organisation_certificate import OrganisationCertificate, load_certi
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
+    from duisign.policy import Policy
+
 __all__ = ["PinnedCertificates", "Signatory", "Trust"]
 
 Clock = Callable[[], datetime] | datetime
@@ -45,6 +47,11 @@ class Signatory:
 
 class Trust(Protocol):
     """What a Verifier needs of a trust store."""
+
+    @property
+    def default_policy(self) -> Policy | None:
+        """The policy of a Verifier that is given none; None for no policy at all."""
+        ...
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
         """The trusted keys that fit what KeyInfo says; None: there is no KeyInfo. Raises UnknownSignerError."""
@@ -120,6 +127,11 @@ class PinnedCertificates:
 
     def __repr__(self) -> str:
         return f"<PinnedCertificates of {len(self._all)}>"
+
+    @property
+    def default_policy(self) -> None:
+        """No policy: whoever pins a certificate has decided for himself."""
+        return
 
     def check(self, signatory: Signatory) -> None:
         """Raise CertificateError unless the certificate may be used now; a bare key has no such limits."""

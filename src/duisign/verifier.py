@@ -29,15 +29,17 @@ from duisign.errors import (
 from duisign.inner_message import inner_documents
 from duisign.limits import EXPANSION_ALLOWANCE, MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
 from duisign.message import UnsignedMessage, VerifiedMessage
-from duisign.policy import Policy
+from duisign.policy import DEFAULT_POLICY, Policy
 from duisign.request_id import sole_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from lxml.etree import _Element
 
+    from duisign._message_facts import MessageFacts
     from duisign._signature_element import SignatureElement
+    from duisign.organisation_certificate import OrganisationCertificate
     from duisign.trust import Hints, Signatory, Trust
 
 __all__ = ["Verifier"]
@@ -49,8 +51,9 @@ class Verifier:
     """Verifies documents against one trust store; immutable, shared by threads.
 
     `trust`: `PinnedCertificates`, or what else fulfils the `Trust` protocol. `profiles`: the profiles that are
-    accepted. `policy`: who may sign what; None means the default `Policy` for `SmkiTrust` and no policy for pinned
-    certificates and keys. `max_octets`, `max_depth`: limits of a document.
+    accepted. `policy`: who may sign what, inner messages included; None means the one that the
+    trust store says: the default `Policy` for `SmkiTrust`, none for pinned certificates and keys; and the default for a
+    store that says nothing. `max_octets`, `max_depth`: limits of a document.
     `accept_unmarked_exclusive_c14n`: also accept the CanonicalizationMethod that the specification prints, without
     ``#``; no message on the wire has it. `dangerously_accept_java_widths`: also accept SignatureValues of 62 and 66
     octets, which old Java stacks write, as two integers of equal width; two spellings of one signature then pass.
@@ -62,6 +65,7 @@ class Verifier:
         "_accept_duis",
         "_accept_signxml",
         "_canonical_reader",
+        "_check",
         "_java_widths",
         "_policy",
         "_reader",
@@ -94,7 +98,8 @@ class Verifier:
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError("policy", "policy must be a duisign.Policy.")
         self._trust = trust
-        self._policy = getattr(trust, "default_policy", None) if policy is None else policy
+        self._policy = getattr(trust, "default_policy", DEFAULT_POLICY) if policy is None else policy
+        self._check = None if self._policy is None else self._policy.check
         self._reader = DocumentReader(max_octets, max_depth)
         self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets + EXPANSION_ALLOWANCE, max_depth)
         self._unmarked_c14n = bool(accept_unmarked_exclusive_c14n)
@@ -110,12 +115,12 @@ class Verifier:
         SignatureFormatError, UnknownSignerError, CertificateError, DigestMismatchError, SignatureMismatchError,
         SignerRoleError. Each tells signer and RequestID as far as they are known.
         """
-        return self._verify(document, self._policy)
+        return self._verify(document, self._check)
 
     def receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
         """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned."""
         try:
-            return self._verify(document, self._policy)
+            return self._verify(document, self._check)
         except UnsignedMessageError:
             if self._policy is None or not self._policy.accept_unsigned:
                 raise
@@ -129,22 +134,23 @@ class Verifier:
     def verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
         """The inner message of a SMETS1 response or alert, verified as the document of its own that it was signed as.
 
-        `message`: the outer message, verified by whoever is trusted for it. This Verifier's trust is that in the S1SP;
-        no policy is applied and no role asked, so pin the S1SP's own certificates. Raises UnsignedMessageError when
-        there is no inner message, else what `verify` raises.
+        `message`: the outer message, verified by whoever is trusted for it. This Verifier's trust is that in the S1SP:
+        with a policy, `Policy.s1sp_signing_roles` and `s1sp_entity_ids` say who that may be; without, pin the S1SP's
+        own certificates. Raises UnsignedMessageError when there is no inner message, else what `verify` raises.
         """
         if not isinstance(message, VerifiedMessage):
             raise DocumentError(
                 "wrong-type", "An inner message is found in a VerifiedMessage: verify the outer one first."
             )
+        check = None if self._policy is None else self._policy.check_inner
         *earlier, last = inner_documents(message)
         for document in earlier:
             try:
-                return self._verify(document, None)
+                return self._verify(document, check)
             except DigestMismatchError:
                 # The declarations were not those that the S1SP signed; SHA-256 tells, so others may be tried.
                 continue
-        return self._verify(last, None)
+        return self._verify(last, check)
 
     def _usual(self, document: bytes) -> tuple[_Element, SignatureElement] | None:
         """Root, without the Signature, and the usual Signature of a document; None if all of it must be parsed."""
@@ -160,7 +166,9 @@ class Verifier:
             return None
         return (root, signature) if is_utf8 and belongs_to(signature, root, bound_by_root) else None
 
-    def _verify(self, document: bytes, policy: Policy | None) -> VerifiedMessage:
+    def _verify(
+        self, document: bytes, check: Callable[[OrganisationCertificate | None, MessageFacts], None] | None
+    ) -> VerifiedMessage:
         signature: SignatureElement | None
         usual = self._usual(document)
         if usual is not None:
@@ -192,10 +200,10 @@ class Verifier:
                     "digest-mismatch", "The document is not the one that was signed: it was changed, or re-indented."
                 )
             signer = _signer_of(signatories, signature)
-            if policy is None:
+            if check is None:
                 return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer)
             facts = message_facts(root)
-            policy.check(signer.certificate, facts)
+            check(signer.certificate, facts)
             return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer)
         except DuisignError as error:
             _describe(error, root, hints, signatories)

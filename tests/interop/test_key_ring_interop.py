@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 
 from duisign import KeyRing, PinnedCertificates, RemotePartyRole, SigningKeyError, Verifier
 from interop import peers
@@ -22,6 +23,26 @@ def test_every_entry_is_loaded_or_reported(ring, dcc_keystore):
     named = Counter(entry.role for entry in dcc_keystore if entry.role in peers.XML_SIGNING_ROLES)
     assert len(signing) == named.total() == 4
     assert {entry.status for entry in ring.entries} <= {"signs", "wrong-role", "no-signature-usage"}
+
+
+def test_its_keys_are_dedicated_unless_they_are_certified_for_more(ring, dcc_keystore, smki):
+    """Another certificate for a published key: towards Devices it stops a User's key, the DCC's only if not 04."""
+    path = peers.DCCBOXED_KEYSTORE.install() / "keystore.json"
+    entries = [entry for entry in dcc_keystore if entry.role in peers.XML_SIGNING_ROLES]
+    assert len(entries) == 4
+    for entry in entries:
+        key = serialization.load_pem_private_key(entry.private_key.encode(), None)
+        party = bytes.fromhex(entry.entity).hex("-").upper()
+        for role in (RemotePartyRole.SUPPLIER, RemotePartyRole.ACCESS_CONTROL_BROKER):
+            more = smki.issue(entity_id=party, role=role, private_key=key)
+            both = KeyRing([path, more.certificate_pem()])
+            statuses = {one.status for one in both.entries if (one.entity_id, one.role) == (party, entry.role)}
+            signs = entry.role == RemotePartyRole.DSP_XML_SIGN and role == RemotePartyRole.ACCESS_CONTROL_BROKER
+            assert statuses == {"signs" if signs else "device-key"}
+            assert len(both.problems) == len(ring.problems) + 1
+            # Nobody else's key is touched.
+            others = [one.status for one in both.entries if one.entity_id != party]
+            assert others == [one.status for one in ring.entries if one.entity_id != party]
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,14 @@ def store(crls=CRLS, roots=(SMKI.root,), **options):
 TRUST = store()
 VERIFIER = Verifier(TRUST)
 RECEIVER = Verifier(TRUST, policy=Policy(accept_unsigned={MessageClass.ACKNOWLEDGEMENT}))
+RENEWED = SMKI.issue_authority(private_key=SMKI.issuing_ca.private_key, not_after=SMKI.now + 9 * DAY)
+TWO_PATHS = SmkiTrust(
+    [SMKI.root.certificate],
+    [SMKI.issuing_ca.certificate, RENEWED.certificate],
+    [USER.certificate],
+    [SMKI.crl(), SMKI.crl([SMKI.issuing_ca], issuer=SMKI.root)],
+    policies=[TEST_POLICY_OID],
+)
 INNER = Verifier(PinnedCertificates([SMKI.s1sp.certificate]))
 SMETS1 = Signer(DCC.private_key, DCC.certificate).sign(SAMPLES["smets1-response"].document)
 OUTER = Verifier(PinnedCertificates([DCC.certificate])).verify(SMETS1)
@@ -88,6 +96,12 @@ GOOD = [
     Workload("receive signed", lambda: RECEIVER.receive(fresh(SIGNED)), None, PATH_CALLS),
     Workload("receive unsigned", lambda: repr(RECEIVER.receive(fresh(ACKNOWLEDGEMENT))), None, PATH_CALLS),
     Workload("verify_inner", lambda: INNER.verify_inner(OUTER), None, PATH_CALLS),
+    Workload("certificate_status", lambda: TRUST.certificate_status(USER.certificate), None, PATH_CALLS),
+    Workload("certificate_status CA", lambda: TRUST.certificate_status(SMKI.issuing_ca.certificate), None, BUILDS),
+    Workload("certificate_status revoked", lambda: TRUST.certificate_status(REVOKED.certificate), None, BUILDS),
+    Workload("certificate_status stranger CA", lambda: TRUST.certificate_status(OTHER.root.certificate), None, BUILDS),
+    # The CA's first certificate is revoked: the refusal of that path is dropped for the second.
+    Workload("second path", lambda: (TWO_PATHS.validate(USER.certificate), TWO_PATHS.reload()), None, BUILDS, 50),
     Workload("validate", lambda: TRUST.validate(USER.certificate), None, PATH_CALLS),
 ]
 REFUSALS = [
@@ -105,6 +119,8 @@ REFUSALS = [
     verifying("no message", by(USER, b"<a/>"), "message-class"),
     verifying("other DCC", by(DCC, ALERT), "signer-entity", Verifier(TRUST, policy=Policy(dcc_entity_ids=[NAME]))),
     Workload("receive unsigned request", lambda: RECEIVER.receive(fresh(DOCUMENT)), "unsigned", PATH_CALLS),
+    Workload("verify_inner by no S1SP", lambda: VERIFIER.verify_inner(OUTER), "signer-role", PATH_CALLS),
+    Workload("certificate_status bad", lambda: TRUST.certificate_status(b"x"), "certificate-malformed", PATH_CALLS),
     Workload("verify_inner without", lambda: INNER.verify_inner(PLAIN), "unsigned", PATH_CALLS),
     Workload("Policy bad", lambda: Policy(signing_roles={"request": []}), "policy", PATH_CALLS),
 ]  # fmt: skip

@@ -76,11 +76,6 @@ def _reports(names: list[str], options: SmkiOptions) -> Iterator[CertificateRepo
     from duisign.cli.certificate_report import judged, unreadable
 
     trust = options.trust()
-    authorities = None
-    if trust is not None:
-        from duisign.cli.authority_path import AuthorityPaths
-
-        authorities = AuthorityPaths(options)
     for name in names:
         for file in certificate_files(name):
             try:
@@ -94,7 +89,7 @@ def _reports(names: list[str], options: SmkiOptions) -> Iterator[CertificateRepo
                 if isinstance(one, ConfigurationError):
                     yield unreadable(place, one.code, str(one))
                 else:
-                    yield judged(place, one, options.at, trust, authorities)
+                    yield judged(place, one, options.at, trust)
             # A folder may also hold private keys and revocation lists, which need no remark.
             if count == 0 and file == name:
                 yield unreadable(file, "certificate-malformed", "This file holds no certificate.")

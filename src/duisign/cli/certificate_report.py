@@ -2,47 +2,27 @@
 
 from __future__ import annotations
 
-import enum
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
 
+from duisign.certificate_status import CertificateState
 from duisign.cli.certificate_facts import hex_role, role_name
 from duisign.distinguished_name import rfc2253
-from duisign.errors import CertificateError, CertificateRevokedError, DuisignError, RevocationUnknownError
 
 if TYPE_CHECKING:
-    from duisign.cli.authority_path import AuthorityPaths
+    from duisign.certificate_status import CertificateStatus
     from duisign.organisation_certificate import OrganisationCertificate
     from duisign.smki_trust import SmkiTrust
 
-__all__ = ["CertificateReport", "CertificateStatus", "judged", "unreadable"]
+__all__ = ["CertificateReport", "judged", "unreadable"]
 
 
-class CertificateStatus(enum.StrEnum):
-    """What became of a certificate."""
+UNREADABLE = "unreadable"
+"""The state of what is no certificate that can be read."""
 
-    VALID = "valid"
-    EXPIRED = "expired"
-    NOT_YET_VALID = "not-yet-valid"
-    REVOKED = "revoked"
-    REVOCATION_UNKNOWN = "revocation-unknown"
-    NO_PATH = "no-path"
-    """There is no path to a root that RFC 5280 and SMKI allow, under a policy that is required."""
-    UNUSABLE = "unusable"
-    """It is not for digital signatures, or not on P-256."""
-    UNREADABLE = "unreadable"
-
-
-_BY_CODE = {
-    "certificate-expired": CertificateStatus.EXPIRED,
-    "certificate-not-yet-valid": CertificateStatus.NOT_YET_VALID,
-    "certificate-key-usage": CertificateStatus.UNUSABLE,
-    "certificate-curve": CertificateStatus.UNUSABLE,
-}
 _KEY_USAGES = {
     "digital_signature": "digitalSignature",
     "content_commitment": "nonRepudiation",
@@ -76,36 +56,50 @@ _FACTS = (
 class CertificateReport:
     """One certificate. `place`: its file, and its number there. `certificate`: None for one that cannot be read.
 
-    `now`: the time as of which it is judged. `status`: None if no root is given to judge by. `code`, `reason`: of what
-    is wrong. `path`: of a valid certificate, from itself to the root.
+    `now`: the time as of which it is judged. `status`: what the trust store finds; None if no root is given to judge
+    by. `unreadable`: code and reason for what cannot be read.
     """
 
     place: str
     certificate: OrganisationCertificate | None
     now: datetime
     status: CertificateStatus | None = None
-    code: str | None = None
-    reason: str | None = None
-    path: Sequence[OrganisationCertificate] | None = None
+    unreadable: tuple[str, str] | None = None
 
     @property
-    def period(self) -> CertificateStatus:
+    def code(self) -> str | None:
+        """The code of what is wrong."""
+        if self.unreadable is not None:
+            return self.unreadable[0]
+        return None if self.status is None else self.status.code
+
+    @property
+    def reason(self) -> str | None:
+        """The sentence of what is wrong."""
+        if self.unreadable is not None:
+            return self.unreadable[1]
+        return None if self.status is None else self.status.sentence
+
+    @property
+    def period(self) -> CertificateState:
         """Whether the validity period alone allows the certificate now."""
         assert self.certificate is not None
         if self.now < self.certificate.valid_from:
-            return CertificateStatus.NOT_YET_VALID
-        return CertificateStatus.EXPIRED if self.now > self.certificate.valid_to else CertificateStatus.VALID
+            return CertificateState.NOT_YET_VALID
+        return CertificateState.EXPIRED if self.now > self.certificate.valid_to else CertificateState.VALID
 
     def facts(self) -> dict[str, Any]:
         """The report as one JSON object, which always has the same keys."""
         known = dict.fromkeys(_FACTS) if self.certificate is None else self._known(self.certificate)
+        status = self.status
         return {
             "file": self.place,
             **known,
-            "status": None if self.status is None else self.status.value,
+            "status": UNREADABLE if self.unreadable else None if status is None else status.state.value,
             "code": self.code,
             "reason": self.reason,
-            "path": None if self.path is None else [rfc2253(one.certificate.subject) for one in self.path],
+            "path": [rfc2253(one.subject) for one in status.path] if status and status.path else None,
+            "revocation_checked": None if status is None else status.revocation_checked,
         }
 
     def _known(self, certificate: OrganisationCertificate) -> dict[str, Any]:
@@ -131,37 +125,16 @@ class CertificateReport:
 
 
 def judged(
-    place: str,
-    certificate: OrganisationCertificate,
-    at: datetime | None,
-    trust: SmkiTrust | None,
-    authorities: AuthorityPaths | None,
+    place: str, certificate: OrganisationCertificate, at: datetime | None, trust: SmkiTrust | None
 ) -> CertificateReport:
     """The report on a certificate, with its status if there is a trust store to ask."""
-    now = at or datetime.now(UTC)
-    if trust is None or authorities is None:
-        return CertificateReport(place, certificate, now)
-    try:
-        if certificate.is_authority:
-            path = authorities.validate(certificate, now.timestamp())
-        else:
-            path = trust.validate(certificate.certificate).certificates
-    except CertificateError as error:
-        return CertificateReport(place, certificate, now, _status(error), error.code, str(error))
-    return CertificateReport(place, certificate, now, CertificateStatus.VALID, path=path)
+    status = None if trust is None else trust.certificate_status(certificate.certificate)
+    return CertificateReport(place, certificate, at or datetime.now(UTC), status)
 
 
 def unreadable(place: str, code: str, reason: str) -> CertificateReport:
     """The report on what cannot be read."""
-    return CertificateReport(place, None, datetime.now(UTC), CertificateStatus.UNREADABLE, code, reason)
-
-
-def _status(error: DuisignError) -> CertificateStatus:
-    if isinstance(error, CertificateRevokedError):
-        return CertificateStatus.REVOKED
-    if isinstance(error, RevocationUnknownError):
-        return CertificateStatus.REVOCATION_UNKNOWN
-    return _BY_CODE.get(error.code, CertificateStatus.NO_PATH)
+    return CertificateReport(place, None, datetime.now(UTC), unreadable=(code, reason))
 
 
 def _key_usage(certificate: x509.Certificate) -> list[str]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from duisign.certificate_status import CertificateState
 from duisign.cli.certificate_facts import minute
-from duisign.cli.certificate_report import CertificateStatus
 from duisign.cli.files import printable
 from duisign.cli.verdict_table import grid, text_of
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["rendered"]
 
 _PERIODS = {
-    CertificateStatus.VALID: "current",
-    CertificateStatus.EXPIRED: "expired",
-    CertificateStatus.NOT_YET_VALID: "not yet valid",
+    CertificateState.VALID: "current",
+    CertificateState.EXPIRED: "expired",
+    CertificateState.NOT_YET_VALID: "not yet valid",
 }
 
 
@@ -28,8 +28,12 @@ def rendered(report: CertificateReport) -> str:
     facts = report.facts()
     title = Text.assemble((printable(report.place), "bold"))
     if report.status is not None:
-        style = "bold green" if report.status is CertificateStatus.VALID else "bold red"
-        title.append(": ").append(report.status.value.replace("-", " "), style)
+        state = report.status.state
+        title.append(": ").append(
+            state.value.replace("-", " "), "bold green" if state is CertificateState.VALID else "bold red"
+        )
+        if not report.status.revocation_checked:
+            title.append(", revocation NOT checked", "bold yellow")
     if report.code is not None:
         title.append(f" ({report.code})")
     kind = " (a CA)" if facts["authority"] else ""

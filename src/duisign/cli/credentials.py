@@ -8,7 +8,6 @@ from datetime import datetime
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -16,6 +15,7 @@ from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import note, read_octets, reason
 from duisign.errors import ConfigurationError
 from duisign.key_password import Password, password_from_environment, password_from_file
+from duisign.key_source import loaded
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate, load_public_key
 from duisign.trust import PinnedCertificates
 
@@ -65,10 +65,10 @@ def load_private_key(name: str | None, password: Password | None = None) -> ec.E
     key: object
     load = serialization.load_pem_private_key if b"-----BEGIN" in octets else serialization.load_der_private_key
     try:
-        key = load(octets, password=None)
+        key = loaded(load, octets, None)
     except TypeError:
         key = _opened(load, octets, name, password)
-    except (ValueError, UnsupportedAlgorithm):
+    except ValueError:
         advice = "give its PKCS #12 to --keyring" if _PKCS12.match(octets) else "give one in PEM or DER"
         raise _missing(f"{name} holds no private key that can be read: {advice}.") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
@@ -84,10 +84,10 @@ def _opened(load: Callable[..., object], octets: bytes, name: str, password: Pas
             "passphrase stands."
         ) from None
     try:
-        return load(octets, password=password(name))
+        return loaded(load, octets, password(name))
     except ConfigurationError as error:
         raise _missing(str(error)) from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
+    except (ValueError, TypeError):
         raise _missing(f"The passphrase does not open the private key in {name}, or it is damaged.") from None
 
 

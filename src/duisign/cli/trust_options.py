@@ -135,6 +135,8 @@ class SmkiOptions:
             raise Failure(str(error), status) from None
         for problem in trust.problems:
             note(f"{problem.where}: {problem.sentence}")
+        if self.skip_revocation:
+            note("Revocation is NOT checked: whoever stole a revoked key passes.")
         return trust
 
     def _refuse_stray_options(self) -> None:

@@ -141,7 +141,7 @@ class WitnessedTrust:
         self.hints: Hints | None = None
         self.found: Sequence[Signatory] = ()
         self.usable: list[Signatory] = []
-        self.default_policy = getattr(trust, "default_policy", None)
+        self.default_policy = trust.default_policy
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
         """What the store answers; see `duisign.trust.Trust`."""

@@ -87,6 +87,8 @@ def rendered(report: Report, *, to_stderr: bool = False) -> str:
     """The report: the verdict, each check, and who signed what."""
     name = "standard input" if report.file == STANDARD_STREAM else printable(report.file)
     title = Text.assemble((name, "bold"), ": ", (report.verdict.value, _VERDICT_STYLES[report.verdict]))
+    if report.smki and not report.smki.revocation_checked:
+        title.append(", revocation NOT checked", "bold yellow")
     if report.code not in (None, report.verdict.value):
         title.append(f" ({report.code})")
     return text_of(title, "", _checks(report), "", *_facts(report), to_stderr=to_stderr)

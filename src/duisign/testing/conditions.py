@@ -18,6 +18,8 @@ _DAY = dt.timedelta(days=1)
 _EUI = "00-DB-12-34-A5-00-00-{:02X}"
 _SIGNING = frozenset({RemotePartyRole.XML_SIGN, RemotePartyRole.DSP_XML_SIGN})
 
+_ONLY_USERS = x509.IssuingDistributionPoint(None, None, True, False, None, False, False)
+
 
 @dataclasses.dataclass(frozen=True)
 class Condition:
@@ -68,6 +70,14 @@ def make_conditions(smki: Smki) -> dict[str, Condition]:
     add("other-smki", Smki.create(now=smki.now).user, "certificate-path")
     add("same-key-first", party(private_key=shared), None)
     add("same-key-second", party(private_key=shared), None)
+    # A key that is used towards Devices too: a verifier cannot tell, a key ring does not sign with it.
+    device = party()
+    add("device-key-user", device, None)
+    add("device-key-supplier", _twin(smki, device, RemotePartyRole.SUPPLIER), "signer-role")
+    # As the DCC has it.
+    broker = party(RemotePartyRole.DSP_XML_SIGN)
+    add("broker-key-dcc", broker, None)
+    add("broker-key-broker", _twin(smki, broker, RemotePartyRole.ACCESS_CONTROL_BROKER), "signer-role")
 
     revoked = party()
     add("revoked", revoked, "certificate-revoked", [smki.crl([revoked]), good[1]])
@@ -79,4 +89,18 @@ def make_conditions(smki: Smki) -> dict[str, Condition]:
     add("crl-not-yet", party(), "revocation-outdated", [smki.crl(this_update=smki.now + _DAY), good[1]])
     add("crl-by-stranger", party(), "crl", [smki.crl(issuer=Identity(stranger, smki.issuing_ca.certificate)), good[1]])
     add("crl-without-number", party(), "crl", [smki.crl(number=None), good[1]])
+    add("crl-delta", party(), "crl", [smki.crl(extensions=[x509.DeltaCRLIndicator(1)]), good[1]])
+    add("crl-partial", party(), "crl", [smki.crl(extensions=[_ONLY_USERS]), good[1]])
+    revoked = party()
+    lower = [smki.crl([revoked], number=2), smki.crl(number=1), good[1]]
+    add("crl-number-lower", revoked, "certificate-revoked", lower)
+    restored = party()
+    higher = [smki.crl([restored], number=1), smki.crl(number=2), good[1]]
+    add("crl-number-higher", restored, None, higher)
     return {condition.name: condition for condition in conditions}
+
+
+def _twin(smki: Smki, identity: Identity, role: RemotePartyRole) -> Identity:
+    """A certificate of another role for the same key and EUI-64."""
+    assert identity.entity_id is not None
+    return smki.issue(entity_id=identity.entity_id, role=role, private_key=identity.private_key)

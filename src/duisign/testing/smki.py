@@ -137,6 +137,33 @@ class Smki:
             serial_number=serial_number,
         )
 
+    def issue_authority(
+        self,
+        *,
+        common_name: str = "duisign test CA",
+        not_before: dt.datetime | None = None,
+        not_after: dt.datetime | None = None,
+        private_key: ec.EllipticCurvePrivateKey | None = None,
+        serial_number: int | None = None,
+        issuer: Identity | None = None,
+    ) -> Identity:
+        """Certify an issuing CA (role 07).
+
+        common_name: that of `issuing_ca` by default. private_key: default: a new P-256 key; with the name and key of
+        `issuing_ca` it is a renewed certificate of the same CA. issuer: default: the root. The others are as in
+        `issue`.
+        """
+        role = RemotePartyRole.ISSUING_AUTHORITY
+        return _authority(
+            common_name,
+            role,
+            self.now,
+            issuer or self.root,
+            validity=(not_before, not_after),
+            private_key=private_key,
+            serial_number=serial_number,
+        )
+
     def crl(
         self,
         revoked: Sequence[Identity] = (),
@@ -145,11 +172,13 @@ class Smki:
         number: int | None = 1,
         this_update: dt.datetime | None = None,
         next_update: dt.datetime | None = None,
+        extensions: Sequence[x509.ExtensionType] = (),
     ) -> x509.CertificateRevocationList:
         """A CRL (RFC 5280 section 5) that revokes the given certificates.
 
         issuer: default: the issuing CA. number: the CRL number; None leaves the extension out. It is in force from
-        this_update (default: a day before `now`) to next_update (default: as long as the CAs are).
+        this_update (default: a day before `now`) to next_update (default: as long as the CAs are). extensions: critical
+        ones more, such as make a CRL a partial one.
         """
         authority = issuer or self.issuing_ca
         issued = self.now - _AGE if this_update is None else _utc(this_update)
@@ -162,6 +191,8 @@ class Smki:
         )
         if number is not None:
             builder = builder.add_extension(x509.CRLNumber(number), critical=False)
+        for extension in extensions:
+            builder = builder.add_extension(extension, critical=True)
         for identity in revoked:
             entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
             builder = builder.add_revoked_certificate(entry.revocation_date(issued).build())
@@ -185,7 +216,16 @@ class Smki:
             _write_key(folder / f"{name}.key", party.private_key_pem())
 
 
-def _authority(name: str, role: RemotePartyRole, now: dt.datetime, issuer: Identity | None) -> Identity:
+def _authority(
+    name: str,
+    role: RemotePartyRole,
+    now: dt.datetime,
+    issuer: Identity | None,
+    *,
+    validity: tuple[dt.datetime | None, dt.datetime | None] = (None, None),
+    private_key: ec.EllipticCurvePrivateKey | None = None,
+    serial_number: int | None = None,
+) -> Identity:
     # This order of the attributes gives the RFC 2253 text `CN=…,OU=07`.
     subject = x509.Name(
         [
@@ -193,8 +233,9 @@ def _authority(name: str, role: RemotePartyRole, now: dt.datetime, issuer: Ident
             x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )
-    key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(subject, issuer.certificate.subject if issuer else subject, key, (None, None), now)
+    key = private_key or ec.generate_private_key(ec.SECP256R1())
+    issuer_name = issuer.certificate.subject if issuer else subject
+    builder = _builder(subject, issuer_name, key, validity, now, serial_number=serial_number)
     constraints = x509.BasicConstraints(ca=True, path_length=None if issuer is None else 0)
     builder = builder.add_extension(constraints, critical=True)
     builder = builder.add_extension(_key_usage(authority=True), critical=True)
