@@ -17,6 +17,7 @@ import sys
 import termios
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -132,6 +133,13 @@ def refusal(done: Done[bytes], status: int = ERROR) -> str:
 
 def report(path: Path) -> dict:
     return json.loads(path.read_bytes())
+
+
+@pytest.fixture
+def closing():
+    """Enters what is given, and leaves it when the test ends."""
+    with ExitStack() as stack:
+        yield stack.enter_context
 
 
 class TestSigning:
@@ -369,11 +377,11 @@ class TestOutputFolders:
         assert (desk.source / "one/b.xml").read_bytes() == desk.document
         assert {path.name for path in (desk.folder / "shared").iterdir()} == {"d.xml"}
 
-    def test_names_that_the_file_system_does_not_tell_apart(self, desk: Desk, monkeypatch) -> None:
+    def test_names_that_the_file_system_does_not_tell_apart(self, desk: Desk, monkeypatch, closing) -> None:
         for name in ("a.xml", "A.xml", "e\u0301.xml", "\u00e9.xml", "sub/a.xml"):
             desk.put(name)
         source = InputFolder(str(desk.source), "*.xml")
-        output = OutputFolder(str(desk.target), str(desk.source), sync=False)
+        output = closing(OutputFolder(str(desk.target), str(desk.source), sync=False))
         assert not output.folds_names("")
         assert [file.problem for file in source.files(output)] == [None] * 5
         assert desk.outputs() == {}
@@ -474,13 +482,13 @@ class TestResuming:
         assert desk.sign("--fsync").returncode == OK
         assert desk.outputs() == {"a.xml": desk.signed(), "sub/b.xml": desk.signed()}
 
-    def test_fsync_is_asked_of_files_and_folders(self, desk: Desk, monkeypatch) -> None:
+    def test_fsync_is_asked_of_files_and_folders(self, desk: Desk, monkeypatch, closing) -> None:
         synced = []
         monkeypatch.setattr(
             os, "fsync", lambda descriptor: synced.append(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
         )
         desk.put("sub/a.xml")
-        output = OutputFolder(str(desk.target), str(desk.source), sync=True)
+        output = closing(OutputFolder(str(desk.target), str(desk.source), sync=True))
         (file,) = InputFolder(str(desk.source), "*.xml").files(output)
         output.write(file, b"octets")
         assert synced[0].startswith(f"{desk.target}/sub/.duisign-batch-")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -14,7 +15,13 @@ import duisign
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def blocks_of(text):
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks_of(README)
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -45,9 +52,10 @@ def test_the_two_commands_are_targets_and_ci_runs_them():
     assert {"make demo", "make lint", "make test", "make bench BENCH=--fast"} <= set(ci)
 
 
-def test_the_examples_run(folder):
+def outputs_of(blocks, folder):
+    """What the Python examples print, after all examples have run in the folder."""
     outputs = []
-    for kind, body in BLOCKS:
+    for kind, body in blocks:
         if kind == "python":
             done = run([sys.executable, "-W", "error", "-c", body], folder)
             assert (done.returncode, done.stderr) == (0, ""), body
@@ -56,9 +64,25 @@ def test_the_examples_run(folder):
             for line in body.splitlines():
                 done = run(["bash", "-euo", "pipefail", "-c", line], folder)
                 assert done.returncode == 0, f"{line}\n{done.stderr}"
+    return outputs
+
+
+def test_the_examples_run(folder):
+    outputs = outputs_of(BLOCKS, folder)
     assert len(outputs) == 3
     assert outputs[2].startswith("00-DB-12-34-A5-00-00-01 XML_SIGN ")
     assert outputs[1].startswith("service-request 00-DB-12-34-")
+
+
+def test_the_examples_of_batches_run(tmp_path):
+    assert run(["duisign", "demo", "--folder", "."], tmp_path).returncode == 0
+    (output,) = outputs_of(blocks_of((ROOT / "docs" / "batches.md").read_text()), tmp_path)
+    indices, lengths = zip(*map(str.split, output.splitlines()), strict=True)
+    assert indices == tuple(map(str, range(12)))
+    assert all(map(str.isdecimal, lengths))
+    answers = [json.loads((tmp_path / f"{name}.ndjson").read_bytes()) for name in ("signed", "verified")]
+    assert [(answer["id"], answer["line"], answer["code"]) for answer in answers] == [(1, 1, None)] * 2
+    assert json.loads((tmp_path / "verified.json").read_bytes())["counts"]["valid"] == 12
 
 
 def test_the_api_table_names_what_there_is():
@@ -75,7 +99,9 @@ def test_the_api_table_names_what_there_is():
         assert parameters == list(inspect.signature(function).parameters)
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/errors.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/errors.md", "docs/batches.md"]
+)
 def test_links_and_paths_exist(page):
     text = (ROOT / page).read_text()
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", text):

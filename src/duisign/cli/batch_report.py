@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import reason, write_pieces
@@ -41,7 +41,7 @@ class Finished:
 class Spool:
     """What will be a file as soon as it is whole. Until then it has no name, so that nothing is left of it otherwise.
 
-    Raises Failure.
+    To be closed by ``with``. Raises Failure.
     """
 
     def __init__(self, name: str) -> None:
@@ -63,8 +63,10 @@ class Spool:
         """Let it be the file, between `head` and `tail`."""
         write_pieces(self._name, self._pieces(head, tail))
 
-    def close(self) -> None:
-        """Forget it."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def _pieces(self, head: bytes, tail: bytes) -> Iterator[bytes]:
@@ -75,7 +77,10 @@ class Spool:
 
 
 class BatchReport:
-    """Counts what is finished. `words`: what documents are counted as. `name`: of the report file, if there is one."""
+    """Counts what is finished. `words`: what documents are counted as. `name`: of the report file, if there is one.
+
+    To be closed by ``with``.
+    """
 
     def __init__(self, command: str, words: Sequence[str], name: str | None) -> None:
         self.counts = dict.fromkeys(words, 0)
@@ -87,6 +92,13 @@ class BatchReport:
         self._begun = datetime.now(UTC)
         self._start = time.monotonic()
         self._results = None if name is None else Spool(name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._results is not None:
+            self._results.__exit__()
 
     def add(self, finished: Finished) -> None:
         """Count a document."""
@@ -123,4 +135,3 @@ class BatchReport:
             "results": [],
         }
         self._results.publish(json.dumps(head).encode().removesuffix(b"]}"), b"\n]}\n")
-        self._results.close()

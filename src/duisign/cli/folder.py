@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from duisign.cli.exit_status import Failure
 from duisign.cli.files import note, reason, replace_file
@@ -112,7 +113,8 @@ class InputFolder:
 class OutputFolder:
     """Where the outputs go: each under the name of its input. One process at a time writes to it.
 
-    Raises Failure where input and output would get into each other's way, or nothing can be written.
+    To be closed by ``with``. Raises Failure where input and output would get into each other's way, or nothing can be
+    written.
     """
 
     def __init__(self, path: str, source: str, *, sync: bool) -> None:
@@ -128,14 +130,21 @@ class OutputFolder:
             )
         try:
             Path(path).mkdir(parents=True, exist_ok=True)
-            # Held open until the process ends, which gives the lock up.
             self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileExistsError:
             raise Failure(f"{path} is no folder: name one with --output.") from None
         except OSError as error:
             raise Failure(f"Cannot write to {path}: {reason(error)}.") from None
+        # Given up when the folder is closed, or the process ends, in whatever way.
         if not _locked(self._descriptor):
+            os.close(self._descriptor)
             raise Failure(f"Another duisign is writing to {path}: wait for it, or name another folder.")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
     def place(self, name: str) -> str:
         """The path of the output of the input of a name."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 
@@ -29,18 +30,20 @@ def sign_folder(signs: Sign, name: str, output_name: str, options: BatchOptions,
     if output_name == STANDARD_STREAM:
         raise Failure(f"{name} is a folder: name with --output the one for the signed documents.")
     source = InputFolder(name, options.pattern)
-    output = OutputFolder(output_name, name, sync=options.fsync)
-    report = BatchReport("sign", (_SIGNED, _SKIPPED, _FAILED), options.report)
-    ending = run_batch(
-        partial(_sign_file, signs, output, options.resume, strips),
-        source.files(output),
-        report,
-        workers=options.threads,
-        weigh=lambda file: file.octets,
-        tell=lambda finished: note(str(finished.said)),
-        total=source.count,
-        finish=output.finish,
-    )
+    with (
+        OutputFolder(output_name, name, sync=options.fsync) as output,
+        BatchReport("sign", (_SIGNED, _SKIPPED, _FAILED), options.report) as report,
+    ):
+        ending = run_batch(
+            partial(_sign_file, signs, output, options.resume, strips),
+            source.files(output),
+            report,
+            workers=options.threads,
+            weigh=lambda file: file.octets,
+            tell=lambda finished: note(str(finished.said)),
+            total=source.count,
+            finish=output.finish,
+        )
     _sum_up(report)
     source.note_left_alone(nothing_taken=not report.done)
     return ending.status
@@ -48,10 +51,12 @@ def sign_folder(signs: Sign, name: str, output_name: str, options: BatchOptions,
 
 def sign_lines(signs: Sign, name: str, output_name: str, options: BatchOptions, *, strips: bool) -> int:
     """Sign the documents in the lines of a file or of standard input; the exit status."""
-    spool = None if output_name == STANDARD_STREAM else Spool(output_name)
-    report = BatchReport("sign", (_SIGNED, _FAILED), options.report)
-    write = partial(write_octets, None) if spool is None else spool.write
-    with open_lines(name) as lines:
+    with (
+        nullcontext() if output_name == STANDARD_STREAM else Spool(output_name) as spool,
+        BatchReport("sign", (_SIGNED, _FAILED), options.report) as report,
+        open_lines(name) as lines,
+    ):
+        write = partial(write_octets, None) if spool is None else spool.write
         ending = run_batch(
             partial(_sign_line, signs, strips),
             lines,
@@ -62,8 +67,8 @@ def sign_lines(signs: Sign, name: str, output_name: str, options: BatchOptions, 
             at_hand=lines.at_hand,
             bar=spool is not None or not output_is_terminal(),
         )
-    if spool is not None and not ending.interrupted:
-        spool.publish()
+        if spool is not None and not ending.interrupted:
+            spool.publish()
     _sum_up(report)
     return ending.status
 

@@ -40,17 +40,17 @@ class _Examiners(threading.local):
 def verify_folders(make: Callable[[], Examiner], names: Sequence[str], options: BatchOptions, *, as_json: bool) -> int:
     """Verify files, and the files in folders; the exit status. `as_json`: tell of each in JSON, not of refusals."""
     folders = {name: InputFolder(name, options.pattern) for name in names if is_folder(name)}
-    report = BatchReport("verify", _WORDS, options.report)
-    ending = run_batch(
-        partial(_verify_file, _Examiners(make), as_json, options.report is not None),
-        _files(names, folders),
-        report,
-        workers=options.threads,
-        weigh=lambda file: file.octets,
-        tell=_tell,
-        total=lambda: sum(folders[name].count() if name in folders else 1 for name in names),
-        bar=not as_json or not output_is_terminal(),
-    )
+    with BatchReport("verify", _WORDS, options.report) as report:
+        ending = run_batch(
+            partial(_verify_file, _Examiners(make), as_json, options.report is not None),
+            _files(names, folders),
+            report,
+            workers=options.threads,
+            weigh=lambda file: file.octets,
+            tell=_tell,
+            total=lambda: sum(folders[name].count() if name in folders else 1 for name in names),
+            bar=not as_json or not output_is_terminal(),
+        )
     for folder in folders.values():
         folder.note_left_alone(nothing_taken=not report.done)
     _sum_up(report, as_json)
@@ -60,8 +60,7 @@ def verify_folders(make: Callable[[], Examiner], names: Sequence[str], options: 
 
 def verify_lines(make: Callable[[], Examiner], name: str, options: BatchOptions) -> int:
     """Verify the documents in the lines of a file or of standard input; the exit status."""
-    report = BatchReport("verify", _WORDS, options.report)
-    with open_lines(name) as lines:
+    with BatchReport("verify", _WORDS, options.report) as report, open_lines(name) as lines:
         ending = run_batch(
             partial(_verify_line, _Examiners(make)),
             lines,
