@@ -27,12 +27,17 @@ from duisign.limits import (
 )
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from duisign.message import VerifiedMessage
 
 __all__ = ["SignResult", "VerifyResult", "available_workers", "results_in_order", "results_of_documents"]
 
 _SLOW_SECONDS = 0.001
 """Seconds. Items of which a chunk takes longer come more slowly than they are worked off."""
+
+_FEW_DOCUMENTS = 7
+"""The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -275,13 +280,9 @@ def _results_of_several(
     feed: _Feed[_Item],
     workers: int,
 ) -> Generator[_Result, None, None]:
-    # Not before it is needed: it takes longer to load than many a batch.
-    from concurrent.futures import ThreadPoolExecutor
-
     stop: list[bool] = []
     threads: set[int] = set()
-    # Of all kinds of threads, its own are the ones that also end, and are waited for, when the interpreter ends.
-    executor = ThreadPoolExecutor(workers - 1, "duisign", lambda: threads.add(threading.get_ident()))
+    executor: ThreadPoolExecutor | None = None
     pending: deque[_Chunk[_Item, _Result]] = deque()
     taken = ahead = octets = 0
     hold = False
@@ -296,7 +297,9 @@ def _results_of_several(
                 items = feed.take(2 * workers, bool(pending))
                 if items:
                     chunk: _Chunk[_Item, _Result] = _Chunk(taken, items, feed.octets)
-                    executor.submit(chunk.work, call, make, stop)
+                    if taken >= _FEW_DOCUMENTS or octets >= CHUNK_OCTETS:
+                        executor = executor or _executor(workers - 1, threads)
+                        executor.submit(chunk.work, call, make, stop)
                     pending.append(chunk)
                     taken += chunk.length
                     ahead += chunk.length
@@ -326,5 +329,15 @@ def _results_of_several(
             raise _taken_failure(feed)
     finally:
         stop.append(True)
-        # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
-        executor.shutdown(wait=threading.get_ident() not in threads, cancel_futures=True)
+        if executor is not None:
+            # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
+            executor.shutdown(wait=threading.get_ident() not in threads, cancel_futures=True)
+
+
+def _executor(workers: int, threads: set[int]) -> ThreadPoolExecutor:
+    """So many threads, which note their identifiers in `threads`."""
+    # Not before it is needed: it takes longer to load than many a batch.
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Of all kinds of threads, these are the ones that are told and waited for when the interpreter ends.
+    return ThreadPoolExecutor(workers, "duisign", lambda: threads.add(threading.get_ident()))
