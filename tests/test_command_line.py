@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 from duisign import KeyInfo, PinnedCertificates, Profile, Signer, canonicalize
 from duisign.cli.credentials import load_pinned, load_private_key, load_signing_certificate
 from duisign.cli.exit_status import Failure
-from duisign.cli.verdict import Outcome, examine
+from duisign.cli.verdict import Examiner, Outcome
 from duisign.errors import CHECKS
 from duisign.testing import Identity, Smki
 from forgery import forge
@@ -558,7 +558,7 @@ class TestOutcomes:
     LETTERS = {"p": Outcome.PASSED, "f": Outcome.FAILED, "i": Outcome.INCOMPLETE, "-": Outcome.NOT_REACHED}
 
     def assert_outcomes(self, letters: str, code: str | None, document: bytes, trusted: list[object]) -> None:
-        report = examine("a document", document, PinnedCertificates(trusted))
+        report = Examiner(PinnedCertificates(trusted)).examine("a document", document)
         assert report.code == code
         assert list(report.outcomes) == list(CHECKS)
         words = self.LETTERS | {"n": Outcome.NOT_APPLICABLE}

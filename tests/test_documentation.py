@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -13,9 +14,15 @@ import pytest
 import duisign
 
 ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS = FENCE.findall(README)
+
+
+def blocks_of(text):
+    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+BLOCKS = blocks_of(README)
 SCRIPTS = Path(sys.executable).parent
 
 
@@ -46,9 +53,10 @@ def test_the_two_commands_are_targets_and_ci_runs_them():
     assert {"make demo", "make lint", "make test", "make bench BENCH=--fast"} <= set(ci)
 
 
-def test_the_examples_run(folder):
+def outputs_of(blocks, folder):
+    """What the Python examples print, after all examples have run in the folder."""
     outputs = []
-    for kind, body in BLOCKS:
+    for kind, body in blocks:
         if kind == "python":
             done = run([sys.executable, "-W", "error", "-c", body], folder)
             assert (done.returncode, done.stderr) == (0, ""), body
@@ -57,6 +65,11 @@ def test_the_examples_run(folder):
             for line in body.splitlines():
                 done = run(["bash", "-euo", "pipefail", "-c", line], folder)
                 assert done.returncode == 0, f"{line}\n{done.stderr}"
+    return outputs
+
+
+def test_the_examples_run(folder):
+    outputs = outputs_of(BLOCKS, folder)
     assert len(outputs) == 3
     assert outputs[2].startswith("00-DB-12-34-A5-00-00-01 XML_SIGN ")
     assert outputs[1].startswith("service-request 00-DB-12-34-")
@@ -64,7 +77,7 @@ def test_the_examples_run(folder):
 
 def test_the_examples_of_trust_run(folder):
     outputs = []
-    for kind, body in FENCE.findall((ROOT / "docs" / "trust.md").read_text()):
+    for kind, body in blocks_of((ROOT / "docs" / "trust.md").read_text()):
         assert kind == "python"
         done = run([sys.executable, "-W", "error", "-c", body], folder)
         assert (done.returncode, done.stderr) == (0, ""), body
@@ -73,6 +86,17 @@ def test_the_examples_of_trust_run(folder):
     assert outputs[0][1].startswith("<UnsignedMessage of ")
     assert outputs[1][0].startswith("refuse {'error': 'DigestMismatchError', 'code': 'digest-mismatch'")
     assert outputs[2] == ["user valid None 3 True", "issuing-ca valid None 2 True", "root valid None 1 True"]
+
+
+def test_the_examples_of_batches_run(tmp_path):
+    assert run(["duisign", "demo", "--folder", "."], tmp_path).returncode == 0
+    (output,) = outputs_of(blocks_of((ROOT / "docs" / "batches.md").read_text()), tmp_path)
+    indices, lengths = zip(*map(str.split, output.splitlines()), strict=True)
+    assert indices == tuple(map(str, range(12)))
+    assert all(map(str.isdecimal, lengths))
+    answers = [json.loads((tmp_path / f"{name}.ndjson").read_bytes()) for name in ("signed", "verified")]
+    assert [(answer["id"], answer["line"], answer["code"]) for answer in answers] == [(1, 1, None)] * 2
+    assert json.loads((tmp_path / "verified.json").read_bytes())["counts"]["valid"] == 12
 
 
 def test_the_api_table_names_what_there_is():
@@ -90,7 +114,8 @@ def test_the_api_table_names_what_there_is():
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/errors.md", "docs/trust.md"]
+    "page",
+    ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", *(f"docs/{p.name}" for p in DOCS.glob("*.md"))],
 )
 def test_links_and_paths_exist(page):
     text = (ROOT / page).read_text()

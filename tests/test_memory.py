@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from duisign.limits import READ_AHEAD_OCTETS
 from duisign.testing import Smki, firmware_request
 
 SCRIPTS = Path(__file__).parent / "memory"
@@ -29,6 +30,11 @@ MALLOC_OCTETS = 128 * 1024
 """Growth of what malloc has in use. Its caches take up to 110 KB; one lost chunk per call, 5,000 calls, is 160 KB."""
 BLOCKS, CALLS_PER_BLOCK = 1_000, 100
 """Growth of the blocks of Python's allocator: so many by free lists and the like, and one lost in so many calls."""
+
+BATCH_OCTETS = 1_000_000
+"""Peak growth of the process from the 20,000th document of a batch to its end."""
+AHEAD_PEAK = 3.0
+"""Peak growth by a batch of long documents, in what it may read ahead: documents, results, what is at work."""
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux tells the peak in /proc")
 
@@ -79,3 +85,20 @@ def test_repeated_calls_do_not_grow_the_process(groups, group):
         or figure["blocks"] >= BLOCKS + figure["calls"] / CALLS_PER_BLOCK
     ]
     assert not grown, "\n".join(map(str, grown))
+
+
+@pytest.mark.parametrize(("job", "documents"), [("sign", 300_000), ("verify", 100_000)])
+def test_a_batch_of_very_many_documents_needs_constant_memory(job, documents):
+    (figure,) = output_of("batches", job, 2, documents, 0)
+    print(figure)
+    assert figure["ok"] == documents * 9 // 10
+    assert figure["growth"] < BATCH_OCTETS
+
+
+@pytest.mark.parametrize("job", ["sign", "verify"])
+def test_a_batch_of_long_documents_reads_a_bounded_number_of_octets_ahead(job):
+    documents, octets, workers = 100, 2_000_000, 2
+    (figure,) = output_of("batches", job, workers, documents, octets)
+    print(figure)
+    assert figure["ok"] == documents * 9 // 10
+    assert figure["growth"] < AHEAD_PEAK * workers * READ_AHEAD_OCTETS < documents * octets

@@ -1,6 +1,7 @@
 """Signs and verifies the XML messages of Great Britain's smart metering network (DUIS, signed under SMKI)."""
 
 from duisign.algorithms import CanonicalizationMethod, KeyInfo, Profile
+from duisign.batch import SignResult, VerifyResult
 from duisign.canonicalization import canonicalize
 from duisign.certificate_source import Problem
 from duisign.certificate_status import CertificateState, CertificateStatus
@@ -66,6 +67,7 @@ __all__ = [
     "RequestId",
     "RevocationUnknownError",
     "ServiceReference",
+    "SignResult",
     "SignatureExistsError",
     "SignatureFormatError",
     "SignatureMismatchError",
@@ -79,6 +81,7 @@ __all__ = [
     "VerificationError",
     "VerifiedMessage",
     "Verifier",
+    "VerifyResult",
     "canonicalize",
     "message_class",
     "password_from_environment",

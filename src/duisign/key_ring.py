@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -12,6 +12,7 @@ from lxml import etree
 
 from duisign._message_facts import message_facts
 from duisign.algorithms import KeyInfo, Profile
+from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_source import Problem
 from duisign.distinguished_name import rfc2253
 from duisign.document import DocumentReader
@@ -220,6 +221,10 @@ class KeyRing:
         root, is_utf8 = self._reader.read(document)
         signer = self._choose(root)
         return signer.sign_parsed(document, root, is_utf8)
+
+    def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
+        """`Signer.sign_many` with the key of the party that each document names."""
+        return results_of_documents(self.sign, SignResult, documents, workers)
 
     def sign_element(self, root: _Element) -> _Element:
         """`Signer.sign_element` with the key of the party that the message names; raises what `sign` raises."""

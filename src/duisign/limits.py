@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 __all__ = [
+    "CHUNK_DOCUMENTS",
+    "CHUNK_OCTETS",
     "DEEPEST",
+    "DEFAULT_WORKERS",
     "EXPANSION_ALLOWANCE",
     "MAX_DEPTH",
     "MAX_DOCUMENT_OCTETS",
@@ -11,6 +14,9 @@ __all__ = [
     "MAX_KEY_CANDIDATES",
     "MAX_KEY_HINTS",
     "MAX_SERIAL_DIGITS",
+    "MAX_WORKERS",
+    "READ_AHEAD_DOCUMENTS",
+    "READ_AHEAD_OCTETS",
 ]
 
 MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
@@ -38,3 +44,22 @@ MAX_KEY_HINTS = 16
 
 MAX_SERIAL_DIGITS = 49
 """Decimal digits of a certificate serial number: RFC 5280 section 4.1.2.2 allows 20 octets."""
+
+MAX_WORKERS = 256
+"""Threads of one batch. Each costs memory, and far fewer already wait for Python's lock."""
+
+DEFAULT_WORKERS = 8
+"""Threads of a batch whose caller names no number, on a machine of many processors: a thread needs Python's lock for a
+fifth to a third of a short document's time, so more would wait for each other."""
+
+CHUNK_DOCUMENTS = 64
+"""Documents that are handed to a thread at once. A hand-over costs as much as one signature."""
+
+CHUNK_OCTETS = 65536
+"""Octets that are handed to a thread at once, a longer document apart: a few tenths of a millisecond of work."""
+
+READ_AHEAD_DOCUMENTS = 256
+"""Documents per worker that are taken from the caller's iterable before their results are asked for."""
+
+READ_AHEAD_OCTETS = 16 * 1024 * 1024
+"""Octets per worker of such documents; the last one may pass it. Room for one document of the largest size."""

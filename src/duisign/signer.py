@@ -17,6 +17,7 @@ from duisign._markup import splice, strip
 from duisign._signature_element import digest_for_signing, read_signature
 from duisign._signature_frame import SignatureFrame
 from duisign.algorithms import KeyInfo, Profile
+from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_index import CertificateIndex
 from duisign.document import DocumentReader
 from duisign.errors import ConfigurationError, DocumentError, DuisignError, doctype_error, element_error
@@ -26,7 +27,7 @@ from duisign.organisation_certificate import OrganisationCertificate, load_certi
 from duisign.trust import Signatory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator, Iterable
 
     from cryptography import x509
     from lxml.etree import _Element
@@ -264,6 +265,17 @@ class Signer:
         if len(signed) > self._reader.max_octets:
             raise self._too_long()
         return signed
+
+    def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
+        """`sign` for each document on several threads: a `SignResult` each, in input order, the errors among them.
+
+        `documents` may be endless: it is iterated in the caller's thread, at most 256 documents and about 16 MiB per
+        worker ahead of the results. What it raises itself comes behind the results of the documents before.
+        `workers`: threads, of which the caller's is one, so that 1 means no other, and nothing is read ahead; None
+        means one per processor, at most 8. Closing or dropping the iterator ends the threads, as does its end and any
+        exception. Raises ConfigurationError.
+        """
+        return results_of_documents(self.sign, SignResult, documents, workers)
 
     def sign_element(self, root: _Element) -> _Element:
         """A signed copy of an lxml element as the root of a document of its own; `root` stays as it is.

@@ -14,6 +14,7 @@ from duisign._signature_element import read_signature
 from duisign._tree_lane import canonicalize_document
 from duisign._usual_signature import belongs_to, usual_signature
 from duisign.algorithms import Profile
+from duisign.batch import VerifyResult, results_of_documents
 from duisign.certificate_index import named_signer
 from duisign.document import DocumentReader
 from duisign.errors import (
@@ -33,7 +34,7 @@ from duisign.policy import DEFAULT_POLICY, Policy
 from duisign.request_id import sole_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from lxml.etree import _Element
 
@@ -116,6 +117,15 @@ class Verifier:
         SignerRoleError. Each tells signer and RequestID as far as they are known.
         """
         return self._verify(document, self._check)
+
+    def verify_many(
+        self, documents: Iterable[bytes], *, workers: int | None = None
+    ) -> Generator[VerifyResult, None, None]:
+        """`verify` for each document on several threads: a `VerifyResult` each, in input order, refusals among them.
+
+        The trust store and its clock are asked in those threads. All else is as in `Signer.sign_many`.
+        """
+        return results_of_documents(self.verify, VerifyResult, documents, workers)
 
     def receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
         """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned."""

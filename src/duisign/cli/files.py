@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import secrets
 import stat
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TextIO
 
@@ -15,12 +17,18 @@ from duisign.limits import MAX_DOCUMENT_OCTETS
 
 __all__ = [
     "STANDARD_STREAM",
+    "is_folder",
     "note",
+    "output_is_terminal",
     "printable",
     "read_document",
+    "read_file",
     "read_octets",
     "reason",
+    "replace_file",
+    "too_long",
     "write_octets",
+    "write_pieces",
     "write_text",
 ]
 
@@ -50,14 +58,49 @@ def note(sentence: str) -> None:
         _discard(sys.stderr)
 
 
+def is_folder(name: str) -> bool:
+    """Whether a name that is not ``-`` is that of a folder."""
+    return name != STANDARD_STREAM and Path(name).is_dir()
+
+
+def output_is_terminal() -> bool:
+    """Whether standard output is a terminal."""
+    return sys.stdout is not None and sys.stdout.isatty()
+
+
 def read_document(name: str) -> bytes:
     """The octets of a document from a file, or from standard input if the name is ``-``; raises Failure."""
     # One octet more than the limit tells a longer document, however long it is.
     document = read_octets(name, MAX_DOCUMENT_OCTETS + 1)
     if len(document) > MAX_DOCUMENT_OCTETS:
-        limit = f"{MAX_DOCUMENT_OCTETS // _MEBIOCTET} MiB"
-        raise Failure(f"{_shown(name)} is longer than {limit}, more than any DUIS message.")
+        raise too_long(_shown(name))
     return document
+
+
+def too_long(shown: str) -> Failure:
+    """What is said of a document that is longer than any may be."""
+    limit = f"{MAX_DOCUMENT_OCTETS // _MEBIOCTET} MiB"
+    return Failure(f"{shown} is longer than {limit}, more than any DUIS message.")
+
+
+def read_file(path: str) -> bytes:
+    """The octets of a document from a regular file: no pipe or device, which may never end. Raises Failure."""
+    try:
+        # Opening a pipe would wait for a writer.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise Failure(f"{path} is not a regular file: name a pipe or device by itself.")
+            # Not in one go: a buffer for the largest document takes longer to make than most files to read.
+            octets = file.read(min(status.st_size, MAX_DOCUMENT_OCTETS) + 1)
+            if len(octets) > status.st_size:
+                octets += file.read(MAX_DOCUMENT_OCTETS + 1 - len(octets))
+    except OSError as error:
+        raise Failure(f"Cannot read {path}: {reason(error)}.") from None
+    if len(octets) > MAX_DOCUMENT_OCTETS:
+        raise too_long(path)
+    return octets
 
 
 def read_octets(name: str, limit: int, *, status: ExitStatus = ExitStatus.ERROR) -> bytes:
@@ -80,8 +123,13 @@ def write_octets(name: str | None, octets: bytes) -> None:
             raise Failure("There is no standard output to write to: name a file with --output.")
         _write_stream(sys.stdout, octets)
         return
+    write_pieces(name, (octets,))
+
+
+def write_pieces(name: str, pieces: Iterable[bytes]) -> None:
+    """Write to a file, which is replaced as a whole; raises Failure."""
     try:
-        _write_file(Path(name), octets)
+        _write_file(Path(name), pieces)
     except OSError as error:
         raise Failure(f"Cannot write {_shown(name)}: {reason(error)}.") from None
 
@@ -115,7 +163,7 @@ def _discard(stream: TextIO) -> None:
     os.close(nowhere)
 
 
-def _write_file(path: Path, octets: bytes) -> None:
+def _write_file(path: Path, pieces: Iterable[bytes]) -> None:
     # Behind a symbolic link it is the target that is replaced.
     path = path.resolve()
     try:
@@ -125,21 +173,34 @@ def _write_file(path: Path, octets: bytes) -> None:
     if mode is not None and not stat.S_ISREG(mode):
         # A device or a named pipe takes the octets; a folder raises.
         with path.open("wb") as file:
-            file.write(octets)
+            file.writelines(pieces)
         return
     temporary = path.with_name(f".duisign-{secrets.token_hex(8)}")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-    descriptor = os.open(temporary, flags, _NEW_FILE_MODE if mode is None else _PRIVATE_MODE)
+    replace_file(path, pieces, temporary, sync=True, mode=None if mode is None else stat.S_IMODE(mode))
+
+
+def replace_file(
+    path: str | Path, pieces: Iterable[bytes], temporary: str | Path, *, sync: bool, mode: int | None = None
+) -> None:
+    """Write a file whole, or leave what was there: by way of a temporary file in the same folder. Raises OSError.
+
+    `sync`: wait until the octets are on the disk. `mode`: of the file, where it is not that of any new file.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
+        # Inside, since an interruption may come as soon as there is a file.
+        descriptor = os.open(temporary, flags, _NEW_FILE_MODE if mode is None else _PRIVATE_MODE)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(octets)
+            file.writelines(pieces)
             if mode is not None:
-                os.fchmod(descriptor, stat.S_IMODE(mode))
+                os.fchmod(descriptor, mode)
             file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
+            if sync:
+                os.fsync(descriptor)
+        os.replace(temporary, path)  # noqa: PTH105 - no Path is made for each of a million files
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)  # noqa: PTH108
         raise
 
 

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from duisign._markup import splice, strip
 from duisign.algorithms import KeyInfo, Profile
+from duisign.cli.batch_options import BatchOptions, Fsync, Glob, Ndjson, ReportFile, Resume, Workers
 from duisign.cli.credentials import load_private_key, load_signing_certificate, password_source
 from duisign.cli.exit_status import ExitStatus, Failure
-from duisign.cli.files import STANDARD_STREAM, note, read_document, write_octets
+from duisign.cli.files import STANDARD_STREAM, is_folder, note, read_document, write_octets
 from duisign.cli.key_options import DccEntityId, PasswordEnv, PasswordFile, load_ring
+from duisign.cli.signing import changes, refusal
 from duisign.cli.trust_options import AcceptMissingAuthorityKeyIdentifier, Ca, Crl, PolicyOid, Root, SmkiOptions
-from duisign.document import DocumentReader
-from duisign.errors import ConfigurationError, DuisignError, SignatureExistsError, SigningKeyError
-from duisign.key_info import DSIG
+from duisign.errors import ConfigurationError, DuisignError
 from duisign.signer import Signer
 
 if TYPE_CHECKING:
@@ -26,7 +25,11 @@ __all__ = ["sign"]
 
 def sign(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="The document to sign; - or nothing is the standard input.")
+        str,
+        typer.Argument(
+            metavar="FILE_OR_FOLDER",
+            help="The document to sign, or a folder of documents; - or nothing is the standard input.",
+        ),
     ] = STANDARD_STREAM,
     *,
     key: Annotated[str | None, typer.Option(metavar="FILE", help="The private key, on P-256, in PEM or DER.")] = None,
@@ -54,7 +57,10 @@ def sign(
     output: Annotated[
         str,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where the signed document goes; - is the standard output."
+            "--output",
+            "-o",
+            metavar="FILE_OR_FOLDER",
+            help="Where the signed document goes, - being the standard output, or the folder for those of a folder.",
         ),
     ] = STANDARD_STREAM,
     profile: Annotated[
@@ -77,18 +83,31 @@ def sign(
         bool,
         typer.Option("--refuse-signed", help="Refuse a document that has a Signature, instead of replacing it."),
     ] = False,
+    ndjson: Ndjson = False,
+    workers: Workers = None,
+    glob: Glob = None,
+    resume: Resume = False,
+    fsync: Fsync = False,
+    report: ReportFile = None,
 ) -> None:
-    """Sign a document. White space between tags is dropped, and a Signature that is there already is replaced.
+    """Sign a document, or many. White space between tags is dropped, and a Signature that is there already is replaced.
 
     Everything else stays as it is, octet for octet. What was dropped or replaced is said on the standard error.
 
     With --keyring, a key that is not valid now never signs, and with --root too, neither does one that is revoked.
 
-    The exit status is 0 if the document is signed, 3 if no key or certificate for it is given or usable, 2 for
-    anything else.
+    Of a folder the files named *.xml are signed, those of its subfolders too, each into a file of the same name in the
+    output folder, which is written whole or not at all. What is there already is replaced, unless --resume skips it.
+    One document that cannot be signed does not keep the others from it.
+
+    The exit status is 0 if all documents are signed. Otherwise it is the highest that applies: 3 if no key or
+    certificate is given or usable, 2 for anything else.
     """
     if [file, key, cert].count(STANDARD_STREAM) > 1:
         raise Failure("The standard input can be read only once: name files.")
+    options = BatchOptions(workers=workers, glob=glob, resume=resume, fsync=fsync, report=report)
+    folder = is_folder(file)
+    options.check(folder=folder, ndjson=ndjson)
     smki = SmkiOptions(
         root=root,
         ca=ca,
@@ -113,18 +132,20 @@ def sign(
         raise Failure("Give --keyring, or --key and --cert, not both.")
     else:
         signs = load_ring(keyring, password, smki, dcc_entity_id=dcc_entity_id, **form).sign
+    if folder or ndjson:
+        from duisign.cli.sign_batch import sign_folder, sign_lines
+
+    if folder:
+        raise typer.Exit(sign_folder(signs, file, output, options, strips=not keep_whitespace))
+    if ndjson:
+        raise typer.Exit(sign_lines(signs, file, output, options, strips=not keep_whitespace))
     document = read_document(file)
     try:
         signed = signs(document)
-    except SignatureExistsError:
-        raise Failure("The document already has a Signature: leave out --refuse-signed to replace it.") from None
-    except SigningKeyError as error:
-        sender = "" if error.request_id is None else f" RequestID: {error.request_id}."
-        raise Failure(f"{error}{sender}", ExitStatus.KEY_MISSING) from None
     except DuisignError as error:
-        raise Failure(str(error)) from None
+        raise refusal(error) from None
     write_octets(output, signed)
-    white_space, replaced = _changes(document)
+    white_space, replaced = changes(document, signed)
     if white_space and not keep_whitespace:
         note(f"Dropped white space between tags: {white_space:,} octets.")
     if replaced:
@@ -140,18 +161,3 @@ def _signer(key: str | None, cert: str | None, password: Password | None, form: 
     except ConfigurationError as error:
         unusable = error.code.startswith("certificate-")
         raise Failure(str(error), ExitStatus.KEY_MISSING if unusable else ExitStatus.ERROR) from None
-
-
-def _changes(document: bytes) -> tuple[int, bool]:
-    """Octets of white space between tags outside the document's Signature, and whether it has a Signature."""
-    reader = DocumentReader()
-    root, is_utf8 = reader.read(document)
-    tags = [child.tag for child in root.iterchildren("*")]
-    signature = f"{{{DSIG}}}Signature"
-    index = tags.index(signature) if signature in tags else -1
-    text, codec = ("", "utf-8") if is_utf8 else reader.decode(document)
-    utf8 = document if is_utf8 else text.encode()
-    # In place of the old Signature or the new one, so that the root has a child in any case.
-    unsigned = splice(utf8, b"<s/>", index, False)
-    width = len(" ".encode(codec))
-    return (len(unsigned) - len(strip(unsigned))) * width, index >= 0

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from duisign.cli.certificate_facts import CERTIFICATE_FACTS, certificate_facts
+from duisign.cli.exit_status import ExitStatus
 from duisign.distinguished_name import rfc2253
 from duisign.errors import (
     CHECKS,
@@ -17,17 +18,17 @@ from duisign.errors import (
     VerificationError,
 )
 from duisign.message import VerifiedMessage
-from duisign.organisation_certificate import OrganisationCertificate
 from duisign.verifier import Verifier
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from duisign.organisation_certificate import OrganisationCertificate
     from duisign.policy import Policy
     from duisign.smki_trust import SmkiTrust
     from duisign.trust import Hints, Signatory, Trust
 
-__all__ = ["Outcome", "Report", "SmkiFacts", "Verdict", "WitnessedTrust", "examine", "signer_facts", "unreadable"]
+__all__ = ["Examiner", "Outcome", "Report", "SmkiFacts", "Verdict", "WitnessedTrust"]
 
 
 class Verdict(enum.StrEnum):
@@ -37,6 +38,13 @@ class Verdict(enum.StrEnum):
     INVALID = "invalid"
     UNSIGNED = "unsigned"
     UNREADABLE = "unreadable"
+
+    @property
+    def exit_status(self) -> ExitStatus:
+        """The exit status of the command that finds it."""
+        if self is Verdict.VALID:
+            return ExitStatus.OK
+        return ExitStatus.ERROR if self is Verdict.UNREADABLE else ExitStatus.NOT_VALID
 
 
 class Outcome(enum.StrEnum):
@@ -91,6 +99,7 @@ class Report:
     code: str | None = None
     reason: str | None = None
     message: VerifiedMessage | None = None
+    signer: OrganisationCertificate | None = None
     named: OrganisationCertificate | None = None
     at: datetime | None = None
     smki: SmkiFacts | None = None
@@ -118,7 +127,7 @@ class Report:
             "request_id": self.identifier("request_id"),
             "response_id": self.identifier("response_id"),
             "octets": None if message is None else len(message.signed_bytes),
-            "signer": None if message is None else signer_facts(message, policy),
+            "signer": None if message is None else self._signer_facts(policy),
             "named_signer": None if self.named is None else certificate_facts(self.named, policy),
         }
         if self.at is not None:
@@ -131,17 +140,27 @@ class Report:
             }
         return facts
 
+    def _signer_facts(self, policy: Policy | None) -> dict[str, str | None]:
+        """Who signed the valid message, in the role that `policy` reads."""
+        if self.signer is None:
+            return dict.fromkeys(CERTIFICATE_FACTS) | {"kind": "public-key"}
+        return certificate_facts(self.signer, policy)
+
 
 class WitnessedTrust:
-    """A trust store that remembers how far one verification came: what it was asked, and what it answered."""
+    """A trust store that remembers how far a verification came: what it was asked, and what it answered."""
 
     def __init__(self, trust: Trust) -> None:
         self._trust = trust
+        self.default_policy = trust.default_policy
+        self.forget()
+
+    def forget(self) -> None:
+        """Be ready for another verification."""
         self.asked = False
         self.hints: Hints | None = None
         self.found: Sequence[Signatory] = ()
         self.usable: list[Signatory] = []
-        self.default_policy = trust.default_policy
 
     def signatories(self, hints: Hints | None) -> Sequence[Signatory]:
         """What the store answers; see `duisign.trust.Trust`."""
@@ -157,6 +176,11 @@ class WitnessedTrust:
     def named(self) -> OrganisationCertificate | None:
         """The certificate that KeyInfo names, if that is one certificate and no other key is left to try."""
         return self.found[0].certificate if self.hints and len(self.found) == 1 else None
+
+    def signer(self, message: VerifiedMessage) -> OrganisationCertificate | None:
+        """The certificate that signed a valid message; None for a bare key."""
+        certificates = (one.certificate for one in self.usable)
+        return next((one for one in certificates if one and one.certificate is message.certificate), None)
 
     def outcomes(self, error: DuisignError | None) -> dict[str, Outcome]:
         """What is certain of each check after a verification that ended in `error`, or in success."""
@@ -206,44 +230,41 @@ class WitnessedTrust:
         return outcomes
 
 
-def examine(
-    file: str,
-    document: bytes,
-    trust: Trust,
-    *,
-    at: datetime | None = None,
-    smki: SmkiFacts | None = None,
-    **options: Any,
-) -> Report:
-    """Verify a document; `smki` goes with a SmkiTrust, `options` are those of `duisign.Verifier`."""
-    witness = WitnessedTrust(trust)
-    if smki is not None:
-        options["policy"] = smki.policy
-    try:
-        message = Verifier(witness, **options).verify(document)
-    except DuisignError as error:
-        if isinstance(error, UnsignedMessageError):
-            verdict = Verdict.UNSIGNED
-        else:
-            verdict = Verdict.INVALID if isinstance(error, VerificationError) else Verdict.UNREADABLE
-        outcomes = witness.outcomes(error)
-        return Report(file, verdict, outcomes, error.code, str(error), named=witness.named(), at=at, smki=smki)
-    outcomes = witness.outcomes(None)
-    if message.certificate is None:
-        outcomes["certificate"] = Outcome.NOT_APPLICABLE
-    if smki is not None:
-        smki = smki.with_path(cast("SmkiTrust", trust), message)
-    return Report(file, Verdict.VALID, outcomes, message=message, at=at, smki=smki)
+class Examiner:
+    """Verifies documents, one after the other; `smki` goes with a SmkiTrust, `options` are those of `Verifier`."""
 
+    def __init__(
+        self, trust: Trust, *, at: datetime | None = None, smki: SmkiFacts | None = None, **options: Any
+    ) -> None:
+        self._trust = trust
+        self._at = at
+        self._smki = smki
+        self._witness = WitnessedTrust(trust)
+        if smki is not None:
+            options["policy"] = smki.policy
+        self._verifier = Verifier(self._witness, **options)
 
-def unreadable(file: str, reason: str, *, at: datetime | None = None, smki: SmkiFacts | None = None) -> Report:
-    """The report on a file that cannot even be read."""
-    outcomes = dict.fromkeys(CHECKS, Outcome.NOT_REACHED)
-    return Report(file, Verdict.UNREADABLE, outcomes, "file-unreadable", reason, at=at, smki=smki)
+    def examine(self, file: str, document: bytes) -> Report:
+        """The report on a document."""
+        witness = self._witness
+        witness.forget()
+        try:
+            message = self._verifier.verify(document)
+        except DuisignError as error:
+            if isinstance(error, UnsignedMessageError):
+                verdict = Verdict.UNSIGNED
+            else:
+                verdict = Verdict.INVALID if isinstance(error, VerificationError) else Verdict.UNREADABLE
+            outcomes, named = witness.outcomes(error), witness.named()
+            return Report(file, verdict, outcomes, error.code, str(error), named=named, at=self._at, smki=self._smki)
+        outcomes = witness.outcomes(None)
+        if message.certificate is None:
+            outcomes["certificate"] = Outcome.NOT_APPLICABLE
+        smki = None if self._smki is None else self._smki.with_path(cast("SmkiTrust", self._trust), message)
+        signer = witness.signer(message)
+        return Report(file, Verdict.VALID, outcomes, message=message, signer=signer, at=self._at, smki=smki)
 
-
-def signer_facts(message: VerifiedMessage, policy: Policy | None = None) -> dict[str, str | None]:
-    """Who signed a message, in the role that `policy` reads."""
-    if message.certificate is None:
-        return dict.fromkeys(CERTIFICATE_FACTS) | {"kind": "public-key"}
-    return certificate_facts(OrganisationCertificate(message.certificate), policy)
+    def unreadable(self, file: str, reason: str, *, code: str = "file-unreadable") -> Report:
+        """The report on a file that cannot even be read."""
+        outcomes = dict.fromkeys(CHECKS, Outcome.NOT_REACHED)
+        return Report(file, Verdict.UNREADABLE, outcomes, code, reason, at=self._at, smki=self._smki)

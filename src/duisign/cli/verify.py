@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from duisign.algorithms import Profile
+from duisign.cli.batch_options import BatchOptions, Glob, Ndjson, ReportFile, Workers
 from duisign.cli.credentials import load_pinned
 from duisign.cli.exit_status import ExitStatus, Failure
-from duisign.cli.files import STANDARD_STREAM, note, read_document, write_octets, write_text
+from duisign.cli.files import STANDARD_STREAM, is_folder, note, read_document, write_octets, write_text
 from duisign.cli.trust_options import (
     AcceptMissingAuthorityKeyIdentifier,
     At,
@@ -20,7 +22,7 @@ from duisign.cli.trust_options import (
     SkipRevocation,
     SmkiOptions,
 )
-from duisign.cli.verdict import Report, SmkiFacts, Verdict, examine, unreadable
+from duisign.cli.verdict import Examiner, Report, SmkiFacts
 from duisign.policy import Policy
 
 if TYPE_CHECKING:
@@ -28,18 +30,14 @@ if TYPE_CHECKING:
 
 __all__ = ["verify"]
 
-_STATUS = {
-    Verdict.VALID: ExitStatus.OK,
-    Verdict.UNREADABLE: ExitStatus.ERROR,
-    Verdict.INVALID: ExitStatus.NOT_VALID,
-    Verdict.UNSIGNED: ExitStatus.NOT_VALID,
-}
-
 
 def verify(
     files: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE", help="The signed documents; - or nothing is the standard input."),
+        typer.Argument(
+            metavar="FILE_OR_FOLDER",
+            help="The signed documents, or folders of them; - or nothing is the standard input.",
+        ),
     ] = None,
     *,
     cert: Annotated[
@@ -96,8 +94,15 @@ def verify(
             help="Also accept SignatureValues of 62 and 66 octets. Two spellings of one signature then pass.",
         ),
     ] = False,
+    ndjson: Ndjson = False,
+    workers: Workers = None,
+    glob: Glob = None,
+    report: ReportFile = None,
 ) -> None:
     """Verify messages, and print each check with its outcome, and the signer.
+
+    Of a folder the files named *.xml are verified, those of its subfolders too; then only what is refused is printed,
+    and how many are valid. With --ndjson the answer to a valid message has the octets that were signed as its message.
 
     The exit status is 0 if all messages are valid. Otherwise it is the highest that applies: 10 if a message is not
     valid or not signed, 3 if trusted certificates or CRLs are missing or cannot be read, 2 if a document cannot be
@@ -106,10 +111,15 @@ def verify(
     With --root, the SMKI tells who is trusted, and the roles of DUIS who may sign what (the check "policy").
     """
     names = files or [STANDARD_STREAM]
-    if output is not None and len(names) > 1:
+    folder = any(map(is_folder, names))
+    if output is not None and (len(names) > 1 or folder or ndjson):
         raise Failure("With --output, name one document only.")
     if names.count(STANDARD_STREAM) > 1:
         raise Failure("The standard input can be read only once.")
+    if ndjson and len(names) > 1:
+        raise Failure("With --ndjson, name one file only.")
+    batch = BatchOptions(workers=workers, glob=glob, report=report)
+    batch.check(folder=folder, ndjson=ndjson)
     options = SmkiOptions(
         root=root,
         ca=ca,
@@ -120,6 +130,26 @@ def verify(
         at=at,
     )
     trust, smki = _trust(cert or [], options, accept_decimal_role_137)
+    make = partial(
+        Examiner,
+        trust,
+        at=at,
+        smki=smki,
+        profiles=profile or tuple(Profile),
+        accept_unmarked_exclusive_c14n=accept_unmarked_exclusive_c14n,
+        dangerously_accept_java_widths=dangerously_accept_java_widths,
+    )
+    if folder or ndjson:
+        from duisign.cli.verify_batch import verify_folders, verify_lines
+
+    if folder:
+        raise typer.Exit(verify_folders(make, names, batch, as_json=as_json))
+    if ndjson:
+        raise typer.Exit(verify_lines(make, names[0], batch))
+    raise typer.Exit(_verify_each(make(), names, output, as_json=as_json))
+
+
+def _verify_each(examiner: Examiner, names: list[str], output: str | None, *, as_json: bool) -> int:
     # The report makes room for XML on the standard output.
     to_stderr = output == STANDARD_STREAM
     status = ExitStatus.OK
@@ -127,23 +157,14 @@ def verify(
         try:
             document = read_document(name)
         except Failure as failure:
-            report = unreadable(name, str(failure), at=at, smki=smki)
+            report = examiner.unreadable(name, str(failure))
         else:
-            report = examine(
-                name,
-                document,
-                trust,
-                at=at,
-                smki=smki,
-                profiles=profile or tuple(Profile),
-                accept_unmarked_exclusive_c14n=accept_unmarked_exclusive_c14n,
-                dangerously_accept_java_widths=dangerously_accept_java_widths,
-            )
-        status = max(status, _STATUS[report.verdict])
+            report = examiner.examine(name, document)
+        status = max(status, report.verdict.exit_status)
         if report.message is not None and output is not None:
             write_octets(output, report.message.signed_bytes)
         _print(report, as_json=as_json, to_stderr=to_stderr)
-    raise typer.Exit(status)
+    return status
 
 
 def _trust(

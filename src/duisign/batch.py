@@ -1,0 +1,343 @@
+"""Batches: many documents on several threads, their results in input order.
+
+The thread that asks for results works too: while the oldest result is not there yet, it takes chunks that no other
+thread has begun. So N workers are N - 1 threads and the caller's; one worker needs no thread at all. Documents are
+handed over in chunks, because a signature takes no longer than a few hand-overs.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from duisign.errors import ConfigurationError, DuisignError
+from duisign.limits import (
+    CHUNK_DOCUMENTS,
+    CHUNK_OCTETS,
+    DEFAULT_WORKERS,
+    MAX_WORKERS,
+    READ_AHEAD_DOCUMENTS,
+    READ_AHEAD_OCTETS,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from duisign.message import VerifiedMessage
+
+__all__ = ["SignResult", "VerifyResult", "available_workers", "results_in_order", "results_of_documents"]
+
+_SLOW_SECONDS = 0.001
+"""Seconds. Items of which a chunk takes longer come more slowly than they are worked off."""
+
+_FEW_DOCUMENTS = 7
+"""The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
+
+_Item = TypeVar("_Item")
+_Value = TypeVar("_Value")
+_Result = TypeVar("_Result")
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class SignResult:
+    """What became of one document of `sign_many`.
+
+    `index`: the place of the document in the input, from 0. `document`: signed, or None. `error`: why not, or None.
+    """
+
+    index: int
+    document: bytes | None
+    error: DuisignError | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the document is signed."""
+        return self.error is None
+
+    def unwrap(self) -> bytes:
+        """The signed document; raises the error if there is one."""
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+        assert self.document is not None
+        return self.document
+
+    def __repr__(self) -> str:
+        return f"<SignResult {self.index}: {'signed' if self.error is None else self.error.code}>"
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class VerifyResult:
+    """What became of one document of `verify_many`.
+
+    `index`: the place of the document in the input, from 0. `message`: what was signed, or None. `error`: why the
+    document is refused, or None.
+    """
+
+    index: int
+    message: VerifiedMessage | None
+    error: DuisignError | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the document is verified."""
+        return self.error is None
+
+    def unwrap(self) -> VerifiedMessage:
+        """The verified message; raises the error if there is one."""
+        if self.error is not None:
+            raise self.error.with_traceback(None)
+        assert self.message is not None
+        return self.message
+
+    def __repr__(self) -> str:
+        return f"<VerifyResult {self.index}: {'verified' if self.error is None else self.error.code}>"
+
+
+def results_of_documents(
+    call: Callable[[bytes], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    documents: Iterable[bytes],
+    workers: int | None,
+) -> Generator[_Result, None, None]:
+    """`results_in_order` for the arguments of a public method; raises ConfigurationError before anything is done."""
+    if isinstance(documents, (bytes, bytearray, memoryview, str)) or not isinstance(documents, Iterable):
+        raise ConfigurationError(
+            "documents", f"documents is {type(documents).__name__}: give a list or generator of documents as bytes."
+        )
+    if workers is None:
+        workers = available_workers()
+    if type(workers) is not int or not 1 <= workers <= MAX_WORKERS:
+        raise ConfigurationError("workers", f"workers must be None or a number of threads from 1 to {MAX_WORKERS}.")
+    return results_in_order(call, make, documents, workers, weigh=_octets)
+
+
+def available_workers() -> int:
+    """As many threads as there are processors for this process, up to `DEFAULT_WORKERS`."""
+    if hasattr(os, "sched_getaffinity"):
+        return min(len(os.sched_getaffinity(0)), DEFAULT_WORKERS)
+    return min(os.cpu_count() or 1, DEFAULT_WORKERS)
+
+
+def results_in_order(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    items: Iterable[_Item],
+    workers: int,
+    *,
+    weigh: Callable[[_Item], int],
+    at_hand: Callable[[], bool] | None = None,
+) -> Generator[_Result, None, None]:
+    """A result for each item, in their order: `make` of its index, what `call` gave, and the DuisignError it raised.
+
+    `items` is iterated in the thread that asks for results, ahead of them by at most `READ_AHEAD_DOCUMENTS` items and
+    about `READ_AHEAD_OCTETS` (by `weigh`) per worker. Any other exception, of `call` or of `items`, is raised behind
+    the results of the items before it, as in a plain loop. `at_hand`: whether the next item comes without waiting; if
+    not, all results are given out first. However the generator ends, its threads end with it.
+    """
+    feed = _Feed(items, weigh, at_hand)
+    if workers == 1:
+        return _results_of_one(call, make, feed.iterator)
+    return _results_of_several(call, make, feed, workers)
+
+
+def _octets(document: object) -> int:
+    # Anything else is refused at once.
+    return len(document) if type(document) is bytes else 0
+
+
+def _lightened(error: DuisignError) -> DuisignError:
+    """The error without what would keep its document and the frames of a thread."""
+    error.__context__ = None
+    return error.with_traceback(None)
+
+
+def _results_of_one(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    items: Iterator[_Item],
+) -> Generator[_Result, None, None]:
+    for index, item in enumerate(items):
+        try:
+            result = make(index, call(item), None)
+        except DuisignError as error:
+            result = make(index, None, _lightened(error))
+        yield result
+
+
+class _Feed(Generic[_Item]):
+    """The items, in chunks. `open`: there may be more. `failure`: what iterating them raised, which closed it.
+
+    Of the chunk taken last, `octets`: its weight; `slow`: it was cut short because its items come slowly; `dry`:
+    because the next one is not at hand.
+    """
+
+    __slots__ = ("_at_hand", "_left", "_size", "_weigh", "dry", "failure", "iterator", "octets", "open", "slow")
+
+    def __init__(
+        self, items: Iterable[_Item], weigh: Callable[[_Item], int], at_hand: Callable[[], bool] | None
+    ) -> None:
+        self.iterator: Iterator[_Item] = iter(items)
+        self._weigh = weigh
+        self._at_hand = at_hand
+        # Items that are left, as far as the iterator tells; else 0 or less.
+        self._left = length_hint(self.iterator)
+        # Small at first: all workers begin at once, and the first result comes soon.
+        self._size = 1
+        self.open = True
+        self.failure: Exception | None = None
+        self.octets = 0
+        self.slow = self.dry = False
+
+    def take(self, shares: int, awaited: bool) -> list[_Item]:
+        """The next chunk, no more than one of `shares` of what is left. `awaited`: earlier results are not out yet."""
+        # Small at last too: all workers end at once.
+        size = max(1, min(self._size, self._left // shares)) if self._left > 0 else self._size
+        self._size = min(2 * self._size, CHUNK_DOCUMENTS)
+        self.octets = 0
+        self.slow = self.dry = False
+        at_hand, weigh, clock = self._at_hand, self._weigh, time.perf_counter
+        end = clock() + _SLOW_SECONDS
+        items: list[_Item] = []
+        try:
+            while len(items) < size and self.octets < CHUNK_OCTETS and not self.slow:
+                if at_hand is not None and (items or awaited) and not at_hand():
+                    self.dry = True
+                    break
+                item = next(self.iterator)
+                items.append(item)
+                self.octets += weigh(item)
+                self.slow = clock() > end
+        except StopIteration:
+            self.open = False
+        except Exception as failure:  # noqa: BLE001 - raised behind the results of what came before it
+            self.open = False
+            self.failure = failure
+        self._left -= len(items)
+        return items
+
+
+class _Chunk(Generic[_Item, _Result]):
+    """Items that one thread works off, and their results. `failure`: an exception that is no result."""
+
+    __slots__ = ("_first", "_unclaimed", "failure", "finished", "length", "octets", "results")
+
+    def __init__(self, first: int, items: list[_Item], octets: int) -> None:
+        self._first = first
+        # Whoever gets the items out works them off: popping is atomic.
+        self._unclaimed = [items]
+        self.length = len(items)
+        self.octets = octets
+        self.results: list[_Result] = []
+        self.failure: BaseException | None = None
+        self.finished = threading.Event()
+
+    def work(
+        self,
+        call: Callable[[_Item], _Value],
+        make: Callable[[int, _Value | None, DuisignError | None], _Result],
+        stop: list[bool],
+    ) -> None:
+        """Work the items off, unless another thread does; leave them as soon as there is something in `stop`."""
+        try:
+            items = self._unclaimed.pop()
+        except IndexError:
+            return
+        add = self.results.append
+        try:
+            for index, item in enumerate(items, self._first):
+                if stop:
+                    return
+                try:
+                    value = call(item)
+                except DuisignError as error:
+                    add(make(index, None, _lightened(error)))
+                else:
+                    add(make(index, value, None))
+        except BaseException as failure:
+            self.failure = failure
+            if not isinstance(failure, Exception):
+                raise
+        finally:
+            self.finished.set()
+
+
+def _taken_failure(holder: _Feed[Any] | _Chunk[Any, Any]) -> BaseException:
+    """What is to be raised, no longer held by what its traceback holds."""
+    failure, holder.failure = holder.failure, None
+    assert failure is not None
+    return failure
+
+
+def _results_of_several(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    feed: _Feed[_Item],
+    workers: int,
+) -> Generator[_Result, None, None]:
+    stop: list[bool] = []
+    threads: set[int] = set()
+    executor: ThreadPoolExecutor | None = None
+    pending: deque[_Chunk[_Item, _Result]] = deque()
+    taken = ahead = octets = 0
+    hold = False
+    try:
+        while True:
+            while (
+                feed.open
+                and not (pending and hold)
+                and ahead < READ_AHEAD_DOCUMENTS * workers
+                and octets < READ_AHEAD_OCTETS * workers
+            ):
+                items = feed.take(2 * workers, bool(pending))
+                if items:
+                    chunk: _Chunk[_Item, _Result] = _Chunk(taken, items, feed.octets)
+                    if taken >= _FEW_DOCUMENTS or octets >= CHUNK_OCTETS:
+                        executor = executor or _executor(workers - 1, threads)
+                        executor.submit(chunk.work, call, make, stop)
+                    pending.append(chunk)
+                    taken += chunk.length
+                    ahead += chunk.length
+                    octets += chunk.octets
+                    del items
+                # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
+                hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
+                if feed.slow and pending and pending[0].finished.is_set():
+                    break
+            if not pending:
+                break
+            for chunk in pending:
+                if pending[0].finished.is_set():
+                    break
+                chunk.work(call, make, stop)
+            chunk = pending.popleft()
+            chunk.finished.wait()
+            results = chunk.results
+            results.reverse()
+            while results:
+                yield results.pop()
+            ahead -= chunk.length
+            octets -= chunk.octets
+            if chunk.failure is not None:
+                raise _taken_failure(chunk)
+        if feed.failure is not None:
+            raise _taken_failure(feed)
+    finally:
+        stop.append(True)
+        if executor is not None:
+            # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
+            executor.shutdown(wait=threading.get_ident() not in threads, cancel_futures=True)
+
+
+def _executor(workers: int, threads: set[int]) -> ThreadPoolExecutor:
+    """So many threads, which note their identifiers in `threads`."""
+    # Not before it is needed: it takes longer to load than many a batch.
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Of all kinds of threads, these are the ones that are told and waited for when the interpreter ends.
+    return ThreadPoolExecutor(workers, "duisign", lambda: threads.add(threading.get_ident()))

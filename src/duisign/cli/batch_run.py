@@ -1,0 +1,115 @@
+"""Runs a batch: hands its documents to threads, and tells what becomes of each, and of all."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import nullcontext
+from types import FrameType
+from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
+
+from duisign.batch import results_in_order
+from duisign.cli.batch_report import BatchReport, Finished
+from duisign.cli.exit_status import Failure
+from duisign.cli.files import note
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from duisign.cli.progress import ProgressBar
+
+__all__ = ["Ending", "run_batch"]
+
+_Item = TypeVar("_Item")
+
+_SIGNAL = 128
+"""The exit status of a process that a signal has ended is this and the number of the signal, as shells count."""
+
+
+class Ending(NamedTuple):
+    """How a batch ended: the exit status, and whether before its time."""
+
+    status: int
+    interrupted: bool
+
+
+class _TerminationError(KeyboardInterrupt):
+    """The process is to end, not by the keyboard but by SIGTERM."""
+
+
+def run_batch(
+    call: Callable[[_Item], Finished],
+    items: Iterable[_Item],
+    report: BatchReport,
+    *,
+    workers: int,
+    weigh: Callable[[_Item], int],
+    tell: Callable[[Finished], None],
+    at_hand: Callable[[], bool] | None = None,
+    total: Callable[[], int] | None = None,
+    bar: bool = True,
+    finish: Callable[[], None] | None = None,
+) -> Ending:
+    """Call a function for each item in threads, and `tell` of results in input order.
+
+    `bar`: show how far it is, if standard error is a terminal, of `total` items if that can be known. An interruption
+    by SIGINT or SIGTERM lets the documents that are being worked on be finished. `finish`: what remains to be done
+    before the report is written. Raises Failure, ReaderGone.
+    """
+    shown = _progress_bar(total) if bar and sys.stderr is not None and sys.stderr.isatty() else None
+    results = results_in_order(call, _finished, items, workers, weigh=weigh, at_hand=at_hand)
+    failure: Failure | None = None
+    number = 0
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        for finished in results:
+            report.add(finished)
+            if finished.said is not None or finished.line is not None:
+                with _room(shown):
+                    tell(finished)
+            if shown is not None:
+                shown.show(report.done, report.failed)
+    except KeyboardInterrupt as interruption:
+        number = signal.SIGTERM if isinstance(interruption, _TerminationError) else signal.SIGINT
+        # One is enough: what is left to do takes no longer than a document.
+        for one in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(one, signal.SIG_IGN)
+    except Failure as error:
+        failure = error
+    finally:
+        results.close()
+        if shown is not None:
+            shown.close()
+    if finish is not None and failure is None:
+        try:
+            finish()
+        except Failure as error:
+            failure = error
+    status = _SIGNAL + number if number else int(report.status)
+    report.publish(status if failure is None else int(failure.status), interrupted=bool(number))
+    if failure is not None:
+        raise failure
+    if number:
+        note("Interrupted.")
+    return Ending(status, bool(number))
+
+
+def _finished(index: int, finished: Finished | None, error: object) -> Finished:
+    assert finished is not None
+    return finished
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    raise _TerminationError
+
+
+def _progress_bar(total: Callable[[], int] | None) -> ProgressBar:
+    # rich takes a while to load.
+    from duisign.cli.progress import ProgressBar
+
+    return ProgressBar(None if total is None else total())
+
+
+def _room(bar: ProgressBar | None) -> AbstractContextManager[None]:
+    return nullcontext() if bar is None else bar.out_of_the_way()

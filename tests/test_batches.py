@@ -1,0 +1,473 @@
+"""Batches: order, errors as results, bounded read-ahead, and no thread left behind, however a batch ends."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import threading
+import time
+import weakref
+
+import pytest
+
+import duisign
+from duisign.batch import available_workers, results_in_order
+from duisign.limits import CHUNK_DOCUMENTS, CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
+from duisign.testing import make_samples
+
+SECONDS = 60
+MEGABYTE = 1_000_000
+
+
+def own_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("duisign")]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_before_and_after():
+    assert own_threads() == []
+    yield
+    assert own_threads() == []
+
+
+@pytest.fixture(scope="module")
+def deterministic(smki):
+    return duisign.Signer(smki.user.private_key, smki.user.certificate, deterministic=True)
+
+
+@pytest.fixture(scope="module")
+def mixture(samples):
+    """Documents of all classes, many lengths and some encodings, and every fifth or so is refused."""
+    documents = [sample.document for sample in samples.values()]
+    documents += [documents[0].replace(b"Fern", b"Fern" * times) for times in (1, 10, 1000, 40_000)]
+    documents.append(documents[0].decode().replace("UTF-8", "UTF-16").encode("utf-16"))
+    documents += [b"", b"<open>", "text", None, b"<!DOCTYPE a><a/>", b"<a/>" * 2, b"<a>" * 300 + b"</a>" * 300]
+    documents += [b'<a xmlns="relative"/>']
+    return [documents[(7 * index + index // 11) % len(documents)] for index in range(700)]
+
+
+def serial(call, documents):
+    """What a plain loop gives: the value of the call, or the code of its refusal."""
+    found = []
+    for document in documents:
+        try:
+            found.append(call(document))
+        except duisign.DuisignError as error:
+            found.append(error.code)
+    return found
+
+
+def tiny(count, size=0):
+    """A generator of documents that are quickly refused, and the list of those that were taken from it."""
+    taken = []
+
+    def documents():
+        for index in range(count):
+            taken.append(index)
+            yield b"<%d" % index + b" " * size
+
+    return documents(), taken
+
+
+class TestResults:
+    @pytest.mark.parametrize("workers", [1, 2, 3, 8])
+    @pytest.mark.parametrize("form", [list, iter])
+    def test_signing_gives_what_a_loop_gives(self, deterministic, mixture, workers, form):
+        expected = serial(deterministic.sign, mixture)
+        assert len({one for one in expected if isinstance(one, str)}) > 4
+        results = list(deterministic.sign_many(form(mixture), workers=workers))
+        assert [result.index for result in results] == list(range(len(mixture)))
+        assert [result.document if result.ok else result.error.code for result in results] == expected
+
+    @pytest.mark.parametrize("workers", [1, 2, 3, 8])
+    def test_verifying_gives_what_a_loop_gives(self, deterministic, verifier, mixture, workers):
+        signed = [one if isinstance(one, bytes) else b"<a/>" for one in serial(deterministic.sign, mixture)]
+        signed = [
+            one.replace(b"Fern", b"Farn", index % 3 == 0).replace(b'URI=""', b'URI="#a"', index % 7 == 0)
+            for index, one in enumerate(signed)
+        ]
+        expected = [one if isinstance(one, str) else one.signed_bytes for one in serial(verifier.verify, signed)]
+        assert {"digest-mismatch", "unsigned", "reference-uri"} == {one for one in expected if isinstance(one, str)}
+        results = list(verifier.verify_many(signed, workers=workers))
+        assert [result.index for result in results] == list(range(len(signed)))
+        assert [result.message.signed_bytes if result.ok else result.error.code for result in results] == expected
+        assert all(result.message.entity_id for result in results if result.ok)
+
+    def test_a_key_ring_signs_for_each_sender(self, smki):
+        other = smki.issue(entity_id="00-DB-12-34-A5-00-00-77", role=0x87)
+        pairs = [(one.private_key, one.certificate) for one in (smki.user, other)]
+        ring = duisign.KeyRing(pairs, deterministic=True)
+        document = make_samples(smki)["service-request"].document
+        documents = [document, document.replace(b"00-DB-12-34-A5-00-00-01:", b"00-DB-12-34-A5-00-00-77:")] * 100
+        documents += [document.replace(b"00-DB-12-34-A5-00-00-01:", b"00-DB-12-34-A5-00-00-99:")]
+        *signed, refused = ring.sign_many(documents, workers=2)
+        assert [result.unwrap() for result in signed] == serial(ring.sign, documents[:-1])
+        assert refused.error.code == "signing-key-unknown"
+
+    def test_an_error_is_a_result_that_keeps_no_document(self, verifier, signed):
+        for workers in (1, 2):
+            (result,) = verifier.verify_many([signed.replace(b"Fern", b"Farn")], workers=workers)
+            assert not result.ok
+            assert (result.index, result.message) == (0, None)
+            error = result.error
+            assert (error.code, error.__traceback__, error.__context__) == ("digest-mismatch", None, None)
+            assert error.request_id is not None
+            for _ in range(3):
+                with pytest.raises(duisign.DigestMismatchError) as caught:
+                    result.unwrap()
+                assert caught.value is error
+                # Raising it again does not lengthen its traceback.
+                assert len(caught.traceback) == 2
+            assert repr(result) == "<VerifyResult 0: digest-mismatch>"
+
+    def test_what_went_well_is_unwrapped(self, signer, verifier, request_document):
+        (signing,) = signer.sign_many([request_document])
+        (verifying,) = verifier.verify_many([signing.unwrap()])
+        assert verifying.unwrap() is verifying.message
+        assert (signing.ok, signing.error, verifying.ok, verifying.error) == (True, None, True, None)
+        assert repr(signing) == "<SignResult 0: signed>"
+        assert repr(verifying) == "<VerifyResult 0: verified>"
+
+    @pytest.mark.parametrize("workers", [None, 1, 2])
+    def test_nothing_in_nothing_out(self, signer, workers):
+        assert list(signer.sign_many([], workers=workers)) == []
+        assert list(signer.sign_many(iter(()), workers=workers)) == []
+
+    @pytest.mark.parametrize(
+        ("documents", "workers", "code"),
+        [
+            (b"<a/>", 1, "documents"),
+            ("<a/>", 1, "documents"),
+            (None, 1, "documents"),
+            (7, None, "documents"),
+            ([], 0, "workers"),
+            ([], -1, "workers"),
+            ([], MAX_WORKERS + 1, "workers"),
+            ([], 2.0, "workers"),
+            ([], True, "workers"),
+            ([], "2", "workers"),
+        ],
+    )
+    def test_wrong_arguments_are_refused_at_once(self, signer, verifier, documents, workers, code):
+        for many in (signer.sign_many, verifier.verify_many):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                many(documents, workers=workers)
+            assert caught.value.code == code
+
+    def test_the_default_is_a_thread_per_processor(self, signer):
+        documents, taken = tiny(100_000)
+        results = signer.sign_many(documents)
+        next(results)
+        assert len(own_threads()) == available_workers() - 1
+        results.close()
+        assert len(taken) < 100_000
+
+    def test_one_result_may_be_used_while_others_come_from_many_batches(self, deterministic, request_document):
+        expected = deterministic.sign(request_document)
+        batches = [deterministic.sign_many([request_document] * 150, workers=2) for _ in range(4)]
+        for results in zip(*batches, strict=True):
+            assert {result.unwrap() for result in results} == {expected}
+
+
+class TestReadAhead:
+    def test_nothing_is_taken_before_the_first_result_is_asked_for(self, signer):
+        documents, taken = tiny(10)
+        results = signer.sign_many(documents, workers=2)
+        assert taken == []
+        assert len(list(results)) == len(taken) == 10
+
+    def test_one_worker_reads_nothing_ahead_and_needs_no_thread(self, signer):
+        documents, taken = tiny(10)
+        for result in signer.sign_many(documents, workers=1):
+            assert len(taken) == result.index + 1
+            assert own_threads() == []
+
+    @pytest.mark.parametrize("workers", [2, 4])
+    def test_it_is_bounded_in_documents(self, signer, workers):
+        documents, taken = tiny(100_000)
+        results = signer.sign_many(documents, workers=workers)
+        most = workers * READ_AHEAD_DOCUMENTS + CHUNK_DOCUMENTS
+        for given in range(2000):
+            next(results)
+            assert len(taken) <= given + most
+        time.sleep(0.05)
+        assert len(taken) <= 2000 + most
+        results.close()
+
+    def test_it_is_bounded_in_octets(self, signer):
+        documents, taken = tiny(1000, MEGABYTE)
+        results = signer.sign_many(documents, workers=2)
+        most = (2 * READ_AHEAD_OCTETS + CHUNK_OCTETS) // MEGABYTE + 2
+        for given in range(50):
+            next(results)
+            assert len(taken) <= given + most
+        results.close()
+
+    def test_results_do_not_wait_for_documents_that_come_slowly(self, signer, request_document):
+        taken = []
+
+        def slow():
+            for index in range(20):
+                time.sleep(0.003)
+                taken.append(index)
+                yield request_document
+
+        for result in signer.sign_many(slow(), workers=2):
+            assert len(taken) == result.index + 1
+
+    def test_results_are_out_before_somebody_waits_for_documents(self):
+        """As for a peer that sends the next document when it has the answer to the last."""
+        queue, answers = list(range(1000)), []
+
+        def source():
+            while len(answers) < 5000:
+                # Nothing at hand means that everything is answered.
+                if not queue:
+                    assert len(answers) % 1000 == 0
+                    queue.extend(range(1000))
+                yield queue.pop()
+
+        results = results_in_order(
+            str, lambda *result: result, source(), 2, weigh=lambda item: 1, at_hand=lambda: bool(queue)
+        )
+        for result in results:
+            answers.append(result)
+        assert [index for index, _, _ in answers] == list(range(5000))
+
+
+class TestFailures:
+    """Exceptions that are no results."""
+
+    @pytest.mark.parametrize("workers", [1, 2, 4])
+    @pytest.mark.parametrize("count", [0, 1, 500])
+    def test_one_of_the_input_comes_behind_the_results_before_it(self, signer, request_document, workers, count):
+        def broken():
+            yield from [request_document] * count
+            raise RuntimeError("the database is gone")
+
+        results, given = signer.sign_many(broken(), workers=workers), []
+        with pytest.raises(RuntimeError, match="the database is gone"):
+            given.extend(result.ok for result in results)
+        assert given == [True] * count
+        assert next(results, None) is None
+
+    @pytest.mark.parametrize("workers", [1, 2, 4])
+    def test_one_of_the_clock_comes_behind_the_results_before_it(self, smki, signed, workers):
+        calls = threading.local()
+
+        def clock():
+            if threading.current_thread() and getattr(calls, "broken", False):
+                raise RuntimeError("no time")
+            return smki.now
+
+        class Trust(duisign.PinnedCertificates):
+            def signatories(self, hints):
+                calls.broken = hints is None
+                return super().signatories(hints)
+
+        verifier = duisign.Verifier(Trust([smki.user.certificate], now=clock))
+        without = signed[: signed.index(b"<ds:KeyInfo>")] + signed[signed.index(b"</ds:KeyInfo>") + 13 :]
+        documents = [signed] * 300 + [without] + [signed] * 300
+        results, given = verifier.verify_many(documents, workers=workers), []
+        with pytest.raises(RuntimeError, match="no time"):
+            given.extend(result.ok for result in results)
+        assert given == [True] * 300
+
+    def test_a_failure_is_not_kept_alive_by_what_its_traceback_holds(self, signer, request_document):
+        class Marker(RuntimeError):
+            pass
+
+        def broken():
+            yield from [request_document] * 100
+            raise Marker
+
+        gc.disable()
+        try:
+            try:
+                list(signer.sign_many(broken(), workers=2))
+            except Marker as marker:
+                alive = weakref.ref(marker)
+            assert alive() is None
+        finally:
+            gc.enable()
+
+
+class TestEndings:
+    """However a batch ends, it leaves no thread: the fixture of this module looks."""
+
+    @pytest.fixture
+    def results(self, signer, request_document):
+        def endless():
+            while True:
+                yield request_document
+
+        results = signer.sign_many(endless(), workers=3)
+        assert next(results).ok
+        assert own_threads()
+        return results
+
+    def test_exhausted(self, signer, request_document):
+        results = signer.sign_many([request_document] * 500, workers=3)
+        assert sum(result.ok for result in results) == 500
+        # The iterator is still there, its threads are not.
+        assert own_threads() == []
+
+    def test_closed_early(self, results):
+        results.close()
+        assert own_threads() == []
+        assert next(results, None) is None
+
+    def test_dropped(self, signer, request_document):
+        results = signer.sign_many([request_document] * 50_000, workers=3)
+        next(results)
+        del results
+        assert own_threads() == []
+
+    def test_left_by_break(self, signer, request_document):
+        for _ in signer.sign_many([request_document] * 50_000, workers=3):
+            break
+        assert own_threads() == []
+
+    def test_exception_of_the_consumer(self, signer, request_document):
+        try:
+            for _ in signer.sign_many([request_document] * 50_000, workers=3):
+                raise KeyError
+        except KeyError:
+            assert own_threads() == []
+        else:
+            pytest.fail("the exception is lost")
+
+    def test_thrown_into(self, results):
+        with pytest.raises(KeyError):
+            results.throw(KeyError())
+        assert own_threads() == []
+
+    def test_never_begun(self, signer, request_document):
+        signer.sign_many([request_document], workers=3)
+
+    def test_threads_stop_in_the_middle_of_a_chunk(self):
+        def call(item):
+            time.sleep(0.05)
+
+        results = results_in_order(call, lambda *result: result, iter(range(10_000)), 3, weigh=lambda item: 0)
+        for _ in range(4):
+            next(results)
+        start = time.perf_counter()
+        results.close()
+        assert time.perf_counter() - start < 1
+
+    def test_collected_as_garbage_in_one_of_its_own_threads(self):
+        collected_in = []
+
+        class Witness:
+            def __del__(self):
+                collected_in.append(threading.current_thread().name)
+
+        def call(item):
+            # Once the consumer has dropped the cycle, only a collection can find it.
+            if item > 100 and threading.current_thread() is not threading.main_thread() and dropped.wait(SECONDS):
+                gc.collect()
+
+        def hold():
+            cycle = {"witness": Witness()}
+            cycle["results"] = results_in_order(
+                call, lambda *result: result, iter(range(10_000)), 2, weigh=lambda item: 0
+            )
+            cycle["self"] = cycle
+            next(cycle["results"])
+            assert own_threads()
+
+        dropped = threading.Event()
+        gc.collect()
+        gc.disable()
+        try:
+            hold()
+            dropped.set()
+            end = time.monotonic() + SECONDS
+            while own_threads() and time.monotonic() < end:
+                time.sleep(0.01)
+        finally:
+            gc.enable()
+        assert collected_in == ["duisign_0"]
+
+
+PROGRAM = """
+import os, signal, sys, threading, time
+import duisign
+from duisign.testing import Smki, make_samples
+
+smki = Smki.create()
+signer = duisign.Signer(smki.user.private_key, smki.user.certificate)
+document = make_samples(smki)["service-request"].document
+
+def endless():
+    while True:
+        yield document
+
+def own_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("duisign")]
+
+results = signer.sign_many(endless(), workers=3)
+next(results)
+assert own_threads()
+"""
+
+
+class TestProcesses:
+    """What cannot be tried inside this process."""
+
+    def run(self, program, **options):
+        command = [sys.executable, "-W", "error", "-c", PROGRAM + program]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False, **options)
+        return done.returncode, done.stdout, done.stderr
+
+    def test_the_interpreter_ends_while_a_batch_is_open(self):
+        assert self.run("print('end')") == (0, "end\n", "")
+
+    def test_the_interpreter_ends_by_exit_inside_the_loop(self):
+        assert self.run("for _ in results:\n    sys.exit(7)") == (7, "", "")
+
+    def test_the_interpreter_ends_by_an_exception_inside_the_loop(self):
+        code, output, errors = self.run("for _ in results:\n    raise KeyError('mine')")
+        assert (code, output) == (1, "")
+        assert errors.endswith("KeyError: 'mine'\n")
+        assert "Exception ignored" not in errors
+
+    def test_a_keyboard_interrupt(self):
+        program = """
+def interrupt():
+    time.sleep(0.2)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt).start()
+try:
+    for _ in results:
+        pass
+except KeyboardInterrupt:
+    print(own_threads())
+"""
+        assert self.run(program) == (0, "[]\n", "")
+
+    def test_keyboard_interrupts_at_any_time(self):
+        """Wherever it strikes, the threads are gone when the exception is caught."""
+        program = """
+import random
+results.close()
+random.seed(7)
+caught = 0
+for _ in range(60):
+    signal.setitimer(signal.ITIMER_REAL, random.random() * 0.02)
+    try:
+        for _ in signer.sign_many(endless(), workers=3):
+            pass
+    except KeyboardInterrupt:
+        caught += 1
+    end = time.monotonic() + 5
+    while own_threads() and time.monotonic() < end:
+        time.sleep(0.001)
+    assert not own_threads()
+print(caught)
+"""
+        handler = "signal.signal(signal.SIGALRM, signal.default_int_handler)\n"
+        assert self.run(handler + program) == (0, "60\n", "")
