@@ -85,8 +85,8 @@ cdef class MessageFacts:
     has. `contents`: names of what is in Body. `payloads`: names of what is in the first element of Body. Both have
     `UNKNOWN` for each thing there that is no element of the Service User Gateway. `containers`: those of `payloads`
     that hold elements. `is_plain`: whether the root holds only Header, Body and Signature, and Header only elements of
-    the Service User Gateway. `request_ids`, `response_ids`, `variants`: texts of RequestID and ResponseID in Header, and of ServiceReferenceVariant in Header
-    or in the first element of Body; "" for one that holds more than text.
+    the Service User Gateway. `request_ids`, `response_ids`, `variants`: texts of RequestID and ResponseID in Header,
+    and of ServiceReferenceVariant in Header or in the first element of Body; "" for one that holds more than text.
     """
 
     cdef readonly object root
