@@ -91,7 +91,7 @@ def loaded(load: Callable[..., Any], *arguments: object) -> Any:
         # Its Rust code panics over some damaged keys, by an exception that is nobody's Exception.
         if type(error).__name__ != "PanicException" and not (isinstance(error, Exception) and is_unreadable(error)):
             raise
-        raise ValueError("cryptography cannot read this") from None
+        raise ValueError("the file cannot be read") from None
 
 
 def _point(key: ec.EllipticCurvePublicKey | None) -> bytes:
