@@ -11,6 +11,7 @@ from duisign.signxml.algorithms import (
     SignatureMethod,
 )
 from duisign.signxml.configuration import SignatureConfiguration
+from duisign.signxml.document import DSIG
 from duisign.signxml.exceptions import (
     InvalidCertificate,
     InvalidDigest,
@@ -18,11 +19,12 @@ from duisign.signxml.exceptions import (
     InvalidSignature,
     SignXMLException,
 )
-from duisign.signxml.key_info import SigningSettings, add_issuer_serial, add_key_info, add_x509_digest
+from duisign.signxml.key_info import DSIG11, SigningSettings, add_issuer_serial, add_key_info, add_x509_digest
 from duisign.signxml.signer import SignatureReference, XMLSigner
 from duisign.signxml.verifier import VerifyResult, XMLVerifier
 
 methods = SignatureConstructionMethod
+namespaces = {"ds": DSIG, "dsig11": DSIG11}
 
 __all__ = [
     "CanonicalizationMethod",
@@ -44,4 +46,5 @@ __all__ = [
     "add_key_info",
     "add_x509_digest",
     "methods",
+    "namespaces",
 ]

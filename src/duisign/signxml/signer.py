@@ -125,6 +125,12 @@ class XMLSigner(Hookless):
         The Signature becomes the last child of the root, or takes the place of a child
         ``<ds:Signature Id="placeholder"/>``. Raises InvalidInput, and what a key or annotator of the caller's raises.
         """
+        if isinstance(data, (str, bytes)):
+            raise InvalidInput(
+                "wrong-type",
+                "For an enveloped signature data must be an XML element: parse it first.",
+                check="document",
+            )
         if inclusive_ns_prefixes:
             raise option_error("inclusive_ns_prefixes", "leave it out, or sign with CANONICAL_XML_1_0")
         if signature_properties is not None:
@@ -278,10 +284,6 @@ def _declarations(namespaces: object) -> dict[str, str]:
 
 def _document(data: object) -> tuple[_Element, int]:
     """The tree to be signed, and its octets; raises InvalidInput."""
-    if isinstance(data, (str, bytes)):
-        raise InvalidInput(
-            "wrong-type", "For an enveloped signature data must be an XML element: parse it first.", check="document"
-        )
     root, size = own_tree(data)
     around = [*root.itersiblings(), *root.itersiblings(preceding=True)]
     if any(isinstance(node, etree._ProcessingInstruction) for node in around):
