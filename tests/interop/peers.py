@@ -1,8 +1,8 @@
 """Software that nobody of this project wrote: how it is found or installed, and how it is called.
 
 Smart DCC publishes under GPL-3. None of it enters the repository: packages are fetched from the npm registry
-into the ignored folder ``.interop`` and stay there for later runs. So do the sources of signxml, from PyPI. Our own Java drivers (``java/*.java``) are
-compiled into the same folder, once per change.
+into the ignored folder ``.interop`` and stay there for later runs. So do signxml's sources, from PyPI. Our own
+Java drivers (``java/*.java``) are compiled into the same folder, once per change.
 """
 
 from __future__ import annotations

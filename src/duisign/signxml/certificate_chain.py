@@ -175,6 +175,12 @@ class Authorities:
                 ca_policy=x509.verification.ExtensionPolicy.webpki_defaults_ca() if ca_policy is None else ca_policy,
             )
         )
+        try:
+            self._builder.build_client_verifier()
+        except ValueError:
+            raise InvalidInput(
+                "option", "ee_policy or ca_policy leaves out what cryptography wants of every path: mend it."
+            ) from None
 
     def signing_certificate(self, chain: list[x509.Certificate], moment: datetime, source: str) -> x509.Certificate:
         """The end of the path that the certificates make, in whichever direction; raises InvalidCertificate."""

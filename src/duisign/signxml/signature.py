@@ -294,7 +294,7 @@ def _elements(element: _Element, *names: str, optional: str | None = None) -> li
     expected = [f"{{{DSIG}}}{name}" for name in names]
     found = [child.tag for child in children]
     if found != expected and (optional is None or found != [*expected, f"{{{DSIG}}}{optional}"]):
-        if found[:-1] == expected[:-1] and f"{{{DSIG}}}Reference" in found[2:3]:
+        if names[-1] == "Reference" and found == [*expected, *expected[-1:] * (len(found) - len(expected))]:
             raise InvalidInput("reference-count", "SignedInfo has more than its one Reference.", check="signature")
         raise _content_error()
     return children
