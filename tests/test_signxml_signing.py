@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from lxml import etree
@@ -321,6 +323,18 @@ def test_what_a_key_elsewhere_raises_comes_through(certificate):
 
     with pytest.raises(ConnectionError):
         make().sign(parsed("<a/>"), key=Gone(None), cert=[certificate])
+
+
+def test_certificates_that_cannot_be_read(key, certificate):
+    der = certificate.public_bytes(serialization.Encoding.DER)
+    curve = bytes.fromhex("06082a8648ce3d030107")
+    unknown = der.replace(curve, curve[:-1] + b"\x7f")
+    assert refused(key=key, cert=[b64encode(unknown).decode()]) == "certificate-malformed"
+    rsa_key = rsa.generate_private_key(65537, 2048)
+    builder = x509.CertificateBuilder(certificate.issuer, certificate.subject, rsa_key.public_key(), 1)
+    validity = builder.not_valid_before(certificate.not_valid_before_utc)
+    other = validity.not_valid_after(certificate.not_valid_after_utc).sign(rsa_key, hashes.SHA256())
+    assert refused(key=RemoteKey(key), cert=[other]) == "certificate-malformed"
 
 
 def test_the_first_certificate_holds_the_key(key, certificate, smki):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from base64 import b64decode, b64encode
 from xml.etree import ElementTree
@@ -11,6 +12,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 import duisign
@@ -276,6 +279,22 @@ def test_changed_documents(identity, certificate):
     assert refused(wrapped, x509_cert=certificate) == "signature-misplaced"
 
 
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(0, 10_000), octets=st.binary(max_size=6), dropped=st.integers(0, 12))
+def test_any_change_is_refused_or_changes_nothing(place, octets, dropped, changeable):
+    document, certificate = changeable
+    place %= len(document)
+    changed = document[:place] + octets + document[place + dropped :]
+    # Nothing else comes through.
+    with contextlib.suppress(InvalidInput, InvalidSignature):
+        assert verify(changed, x509_cert=certificate).signed_data == b"<a><b>x</b></a>"
+
+
+@pytest.fixture(scope="module")
+def changeable(smki):
+    return sign(smki.user, always_add_key_value=True), smki.user.certificate
+
+
 def test_a_reference_to_the_root_by_the_right_attribute(identity, certificate):
     document = sign(identity, b'<a Name="x"/>', reference_uri="x", id_attribute="Name")
     assert verify(document, x509_cert=certificate, id_attribute="Name")
@@ -336,8 +355,8 @@ def test_options_that_are_met(identity, certificate):
 def test_certificates_in_every_form(identity, certificate):
     document, pem = sign(identity), certificate.public_bytes(Encoding.PEM)
     body = b64encode(certificate.public_bytes(Encoding.DER)).decode()
-    for given in (certificate, pem, pem.decode(), body):
-        assert verify(document, x509_cert=given)
+    for form in (certificate, pem, pem.decode(), body):
+        assert verify(document, x509_cert=form)
 
 
 def test_verification_time(identity, certificate):

@@ -111,7 +111,10 @@ def _text(source: str | bytes) -> str:
 
 def _loaded(body: str) -> x509.Certificate:
     try:
-        return x509.load_der_x509_certificate(b64decode("".join(body.split()), validate=True))
+        certificate = x509.load_der_x509_certificate(b64decode("".join(body.split()), validate=True))
+        # Read here what would otherwise fail where it is used.
+        _ = certificate.subject, certificate.issuer, certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        return certificate
     except Exception as error:
         if not is_unreadable(error):
             raise

@@ -9,6 +9,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from duisign.organisation_certificate import is_unreadable
 from duisign.signxml.exceptions import InvalidInput
 
 if TYPE_CHECKING:
@@ -85,11 +86,24 @@ def public_key_of(key: PrivateKey) -> ec.EllipticCurvePublicKey | None:
 
 def check_certificate(public_key: ec.EllipticCurvePublicKey | None, certificate: x509.Certificate) -> None:
     """Raise InvalidInput if the certificate cannot be that of the key."""
-    if public_key is not None and certificate.public_key() != public_key:
+    held = _certified_key(certificate)
+    if public_key is not None and held != public_key:
         raise InvalidInput(
             "key-certificate-mismatch",
             "The first certificate does not hold the public key of the private key: put the signer's own first.",
         )
+
+
+def _certified_key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
+    key = None
+    try:
+        key = certificate.public_key()
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise InvalidInput("certificate-malformed", "The first certificate holds no EC key that can be read.")
+    return key
 
 
 def sign_octets(key: PrivateKey, octets: bytes, certificate: x509.Certificate | None) -> str:
@@ -111,10 +125,8 @@ def sign_octets(key: PrivateKey, octets: bytes, certificate: x509.Certificate | 
 
 
 def _check_signature(der: bytes, octets: bytes, certificate: x509.Certificate) -> None:
-    public_key = certificate.public_key()
-    assert isinstance(public_key, ec.EllipticCurvePublicKey)
     try:
-        public_key.verify(der, octets, _ECDSA)
+        _certified_key(certificate).verify(der, octets, _ECDSA)
     except InvalidSignature:
         raise InvalidInput(
             "key-certificate-mismatch", "The first certificate does not verify the key's signature: pass the right one."
