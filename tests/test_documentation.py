@@ -99,6 +99,39 @@ def test_the_examples_of_batches_run(tmp_path):
     assert json.loads((tmp_path / "verified.json").read_bytes())["counts"]["valid"] == 12
 
 
+def test_the_examples_for_signxml_users_run(folder):
+    page = (ROOT / "docs" / "signxml.md").read_text()
+    first, whole, five = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = run([sys.executable, "-W", "error", "-c", first + whole], folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "{http://www.dccinterface.co.uk/ServiceUserGateway}Request\n"
+    assert len([line for line in five.splitlines() if line]) <= 5
+    before = "from pathlib import Path\nfrom cryptography import x509\nfrom lxml import etree\nimport duisign\n"
+    before += 'key = Path("smki/user.key").read_bytes()\n'
+    before += 'certificate = x509.load_pem_x509_certificate(Path("smki/user.pem").read_bytes())\n'
+    before += 'document = Path("unsigned/signed-pre-command.xml").read_bytes()\n'
+    after = "print(duisign.Verifier(duisign.PinnedCertificates([certificate])).verify(signed).profile.name)"
+    done = run([sys.executable, "-W", "error", "-c", before + five + after], folder)
+    assert (done.returncode, done.stderr, done.stdout) == (0, "", "SIGNXML\n")
+
+
+def test_the_option_tables_name_every_argument():
+    import inspect
+
+    import duisign.signxml
+
+    page = (ROOT / "docs" / "signxml.md").read_text()
+    signing, verifying = (page.partition(f"## Options of {name}")[2].partition("\n## ")[0] for name in ("XMLS", "XMLV"))
+    for section, functions in (
+        (signing, (duisign.signxml.XMLSigner, duisign.signxml.XMLSigner.sign)),
+        (verifying, (duisign.signxml.XMLVerifier.verify,)),
+    ):
+        named = set(re.findall(r"`(\w+)[`=]", section))
+        for function in functions:
+            missing = set(inspect.signature(function).parameters) - named - {"self", "deprecated_kwargs"}
+            assert not missing
+
+
 def test_the_api_table_names_what_there_is():
     table = README[README.index("## API") : README.index("## Limits")]
     named = set(re.findall(r"\b(\w+)\b", table))

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 import duisign
+import duisign.signxml
 from duisign.errors import CHECKS
 
 ROOT = Path(__file__).parents[1]
 SOURCES = [p for p in (ROOT / "src" / "duisign").glob("*.py*") if p.suffix in (".py", ".pyx")]
+SOURCES += (ROOT / "src" / "duisign" / "signxml").glob("*.py")
 ROWS = re.findall(r"^\| `([a-z0-9-]+)` \| (.*)$", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
 
 
@@ -19,7 +21,7 @@ def raised_codes():
     codes = set()
     for source in SOURCES:
         text = source.read_text()
-        codes |= set(re.findall(r'(?:Error|malformed)\(\s*"([a-z0-9-]+)"', text))
+        codes |= set(re.findall(r'(?:Error|malformed|Invalid[A-Z][a-z]+)\(\s*"([a-z0-9-]+)"', text))
         codes |= set(
             re.findall(r'^    [A-Z_]+: \(\s*"([a-z-]+)"', text, re.MULTILINE) if source.suffix == ".pyx" else []
         )
@@ -41,6 +43,8 @@ def test_documented_classes_exist():
     for code, rest in ROWS:
         for name in re.findall(r"`(\w+Error)`", rest):
             assert issubclass(getattr(duisign, name), duisign.DuisignError), code
+        for name in re.findall(r"`(Invalid\w+)`", rest):
+            assert issubclass(getattr(duisign.signxml, name), duisign.DuisignError), code
 
 
 @pytest.mark.parametrize("name", [name for name in duisign.__all__ if name.endswith("Error")])

@@ -164,6 +164,12 @@ cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) e
     return 0
 
 
+def check_signatures(_Element root not None, int max_depth, Py_ssize_t size):
+    """Raise DocumentError or SignatureFormatError unless the document has Signatures where they may stand alone."""
+    cdef Places places
+    locate(root, max_depth, size, &places)
+
+
 def digest_for_signing(
     _Element root not None, int algorithm, bint replace, int max_depth, Py_ssize_t size, str exists_sentence not None,
 ):

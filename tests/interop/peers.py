@@ -1,8 +1,8 @@
 """Software that nobody of this project wrote: how it is found or installed, and how it is called.
 
 Smart DCC publishes under GPL-3. None of it enters the repository: packages are fetched from the npm registry
-into the ignored folder ``.interop`` and stay there for later runs. Our own Java drivers (``java/*.java``) are
-compiled into the same folder, once per change.
+into the ignored folder ``.interop`` and stay there for later runs. So do signxml's sources, from PyPI. Our own
+Java drivers (``java/*.java``) are compiled into the same folder, once per change.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -30,6 +31,7 @@ JAVA_SOURCES = Path(__file__).parent / "java"
 CACHE = Path(__file__).parents[2] / ".interop"
 
 NPM_TIMEOUT_SECONDS = 120
+PIP_TIMEOUT_SECONDS = 300
 JAVAC_TIMEOUT_SECONDS = 120
 
 
@@ -107,6 +109,44 @@ DUIS_SIGN_WRAP = NpmPackage(
     "@smartdcc/duis-sign-wrap",
     "0.1.2",
     "ef0e9cf975c5b19b6fdc29a045b797bc4d2cd15505aaa41ad50f5196e8958ac2",
+)
+
+
+@dataclass(frozen=True)
+class SourceDistribution:
+    """A source distribution of PyPI, pinned by version and by the SHA-256 of its archive."""
+
+    name: str
+    version: str
+    sha256: str
+
+    def unpack(self) -> Path:
+        """The folder of the unpacked archive; nothing of it is installed."""
+        folder = CACHE / "pypi" / f"{self.name}-{self.version}"
+        with _filled_once(folder) as filling:
+            if filling is not None:
+                self._fetch(filling)
+        return folder / f"{self.name}-{self.version}"
+
+    def _fetch(self, folder: Path) -> None:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--no-binary", self.name, f"{self.name}=={self.version}", "--dest", str(folder)]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=PIP_TIMEOUT_SECONDS)
+        except (subprocess.SubprocessError, OSError) as error:
+            missing(f"pip could not fetch {self.name}=={self.version}: {error}")
+        (archive,) = folder.glob("*.tar.gz")
+        found = hashlib.sha256(archive.read_bytes()).hexdigest()
+        assert found == self.sha256, f"{self.name}=={self.version} is not the archive that was pinned: {found}"
+        with tarfile.open(archive) as tar:
+            tar.extractall(folder, filter="data")
+        archive.unlink()
+
+
+SIGNXML_SOURCES = SourceDistribution(
+    "signxml",
+    "5.2.0",
+    "18aa6c3dc6833c7f441d9d20875ea50fe50149402f87061c27d0b6ea7f039096",
 )
 
 
