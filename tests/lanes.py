@@ -41,12 +41,13 @@ def tree_form(
             stripped = strip(document)
             if stripped is not document:
                 document, root = stripped, _READER.parse(stripped)
-        digest, binds_ds, child, ends_with_root = digest_for_signing(
-            root, algorithm, replace, max_depth, len(document), "exists"
-        )
+        found = digest_for_signing(root, algorithm, replace, max_depth, len(document), "exists")
+        if found[2] >= 0:
+            document = splice(document, b"", found[2], found[3])
+            found = digest_for_signing(_READER.parse(document), algorithm, False, max_depth, len(document), "exists")
     except (DuisignError, ValueError):
         return None
-    return digest, binds_ds, splice(document, MARK, child, ends_with_root)
+    return found[0], found[1], splice(document, MARK, -1, found[3])
 
 
 def byte_form(

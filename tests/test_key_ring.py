@@ -900,7 +900,11 @@ class TestSigning:
         ring = KeyRing(pair(smki.user), max_octets=len(document))
         refused(ring.sign, document, error=duisign.DocumentError, code="document-too-large")
         refused(ring.sign, document + b"\n", error=duisign.DocumentError, code="document-too-large")
-        refused(KeyRing(pair(smki.user), max_depth=2).sign, document, error=duisign.DocumentError, code="too-deep")
+        deep = document.replace(b"<sr:Body>", b"<sr:Body>" + b"<sr:a>" * 5).replace(
+            b"</sr:Body>", b"</sr:a>" * 5 + b"</sr:Body>"
+        )
+        refused(KeyRing(pair(smki.user), max_depth=6).sign, deep, error=duisign.DocumentError, code="too-deep")
+        refused(KeyRing, pair(smki.user), max_depth=5, error=duisign.ConfigurationError, code="depth-limit")
 
     def test_signers_are_made_once(self, smki, samples):
         ring = KeyRing([pair(smki.user), pair(smki.dcc)])

@@ -12,7 +12,16 @@ from hypothesis import strategies as st
 from lxml import etree
 
 import duisign
-from duisign import KeyInfo, PinnedCertificates, Profile, Signer, Verifier
+from duisign import (
+    CanonicalizationError,
+    ConfigurationError,
+    DocumentError,
+    KeyInfo,
+    PinnedCertificates,
+    Profile,
+    Signer,
+    Verifier,
+)
 from xml_documents import documents
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
@@ -451,3 +460,117 @@ def test_the_size_limit_holds_for_what_is_handed_out(smki, size):
     assert caught.value.code == "document-too-large"
     trust = PinnedCertificates([smki.user.certificate])
     Verifier(trust, max_octets=length).verify(make(smki).sign(document))
+
+
+class TestReplacingWithTextAround:
+    """Without the old Signature its neighbours become one text, which is what must be signed."""
+
+    OLD = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/>'
+    LONG = OLD.replace("/>", ">" + "x" * 40_000 + "</ds:Signature>")
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+    @pytest.mark.parametrize("whitespace", ["preserve", "strip"])
+    @pytest.mark.parametrize("profile", list(Profile))
+    @pytest.mark.parametrize("around", ["\r|\n", "x\r|\ny", "]|]", "]]|&gt;", "]|x>", " | ", "\r\n  |\r\n"])
+    def test_what_is_signed_is_what_is_handed_out(self, smki, profile, whitespace, encoding, around):
+        left, right = around.split("|")
+        declaration = f'<?xml version="1.0" encoding="{encoding}"?>'
+        document = f"{declaration}<a>{left}{self.OLD}{right}</a>".encode(encoding)
+        signer = Signer(
+            smki.user.private_key,
+            smki.user.certificate,
+            profile=profile,
+            whitespace=whitespace,
+            existing_signature="replace",
+        )
+        signed = signer.sign(document)
+        assert Verifier(PinnedCertificates([smki.user.certificate])).verify(signed)
+        assert signer.sign(signed)
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    @pytest.mark.parametrize("around", ["]]|>", "]|]>"])
+    def test_text_that_joins_to_an_end_of_section_is_refused(self, smki, encoding, around):
+        left, right = around.split("|")
+        document = f'<?xml version="1.0" encoding="{encoding}"?><a>{left}{self.OLD}{right}</a>'.encode(encoding)
+        signer = Signer(smki.user.private_key, smki.user.certificate, existing_signature="replace")
+        with pytest.raises(DocumentError) as caught:
+            signer.sign(document)
+        assert caught.value.code == "text-around-signature"
+
+
+class TestLimitsOfWhatIsMade:
+    """What a Signer makes, it and a Verifier with its limits can read."""
+
+    @pytest.mark.parametrize("dropped", [" " * 40_000, TestReplacingWithTextAround.LONG])
+    @pytest.mark.parametrize("lanes", ["both", "tree"])
+    def test_what_is_dropped_buys_no_room(self, monkeypatch, smki, lanes, dropped):
+        monkeypatch.setenv("DUISIGN_LANES", lanes)
+        signer = Signer(
+            smki.user.private_key,
+            smki.user.certificate,
+            profile=Profile.SIGNXML,
+            whitespace="strip",
+            existing_signature="replace",
+        )
+        document = f'<a xmlns:p="urn:{"x" * 900}">{"<p:b/>" * 200}{dropped}<b/></a>'.encode()
+        with pytest.raises(CanonicalizationError) as caught:
+            signer.sign(document)
+        assert caught.value.code == "canonical-form-too-large"
+
+    @pytest.mark.parametrize("levels", [1, 5])
+    def test_a_signer_below_the_levels_of_a_signature_is_refused(self, smki, levels):
+        with pytest.raises(ConfigurationError) as caught:
+            Signer(smki.user.private_key, smki.user.certificate, max_depth=levels)
+        assert caught.value.code == "depth-limit"
+        signed = Signer(smki.user.private_key, smki.user.certificate, max_depth=6).sign(b"<a/>")
+        assert Verifier(PinnedCertificates([smki.user.certificate]), max_depth=6).verify(signed)
+
+    @pytest.mark.parametrize("octets", [2**63 - 1, 2**63, 10**30])
+    def test_any_number_of_octets_is_a_limit(self, smki, octets):
+        assert Signer(smki.user.private_key, smki.user.certificate, max_octets=octets).sign(b"<a/>")
+
+    def test_a_truth_value_is_no_limit(self, smki):
+        with pytest.raises(ConfigurationError) as caught:
+            Signer(smki.user.private_key, smki.user.certificate, max_octets=True)
+        assert caught.value.code == "size-limit"
+
+
+class TestKeysOfOthers:
+    """A key whose `sign` gives something else than a signature in DER."""
+
+    @pytest.mark.parametrize("lanes", ["both", "tree"])
+    @pytest.mark.parametrize(
+        "output", [None, bytearray(b"x"), b"", b"\x30\x06\x02\x01\x01\x02\x01", bytes(64)], ids=repr
+    )
+    def test_what_it_gives_is_refused(self, monkeypatch, smki, lanes, output):
+        monkeypatch.setenv("DUISIGN_LANES", lanes)
+        key = smki.user.private_key
+
+        class Key(ec.EllipticCurvePrivateKey):
+            curve = key.curve
+            key_size = key.key_size
+
+            def public_key(self):
+                return key.public_key()
+
+            def sign(self, data, signature_algorithm):
+                return output
+
+            def exchange(self, algorithm, peer_public_key):
+                raise NotImplementedError
+
+            def private_numbers(self):
+                raise NotImplementedError
+
+            def private_bytes(self, *arguments):
+                raise NotImplementedError
+
+            def __copy__(self):
+                return self
+
+            def __deepcopy__(self, memo):
+                return self
+
+        with pytest.raises(ConfigurationError) as caught:
+            Signer(Key(), smki.user.certificate).sign(b"<a/>")
+        assert caught.value.code == "key-output"

@@ -18,7 +18,6 @@ from duisign._byte_text cimport (
 )
 from duisign._octets cimport Octets, octets_take
 from duisign._signature_frame cimport SignatureFrame
-from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM
 
 SCAN = DUISIGN_SCAN.decode()
 """Which branch of the scanner was compiled: "SSE2", "NEON" or "plain"."""
@@ -84,8 +83,6 @@ cdef class ByteLane:
         self, SignatureFrame frame not None, int algorithm, bint strip, bint replace, Py_ssize_t max_octets,
         int max_depth,
     ):
-        if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
-            raise ValueError("max_depth is out of range")
         self.frame = frame
         self.algorithm = algorithm
         self.strip = strip

@@ -3,7 +3,11 @@
 from duisign._bindings cimport Text
 from duisign._byte_text cimport DECLINES, NOT_DECLINED, Decline, Lane
 from duisign._octets cimport Octets
-from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM
+
+
+cdef enum:
+    # Levels of open elements that need no allocation. DUIS messages have fewer than 20.
+    INLINE_LEVELS = 32
 
 
 cdef enum Content:
@@ -25,6 +29,8 @@ cdef struct OpenElement:
 cdef struct Scan:
     Lane lane
     const unsigned char* start
+    # octets that the canonical form of the whole document may have
+    size_t largest
     int depth
     int max_depth
     bint strip
@@ -40,13 +46,16 @@ cdef struct Scan:
     # the Signature to drop was met; it is open
     bint signature_met
     bint in_signature
+    const unsigned char* signature_start
     # owned: what is left of the document when something is dropped; NULL before
     unsigned char* rest
     size_t rest_length
     # document octets from here on are not in rest yet
     const unsigned char* unwritten
     bint out_of_memory
-    OpenElement[DEPTH_LIMIT_MAXIMUM] open
+    # inline_open, or owned and max_depth long
+    OpenElement* open
+    OpenElement[INLINE_LEVELS] inline_open
 
 
 cdef int scan_open(
@@ -54,5 +63,5 @@ cdef int scan_open(
 ) except -1
 cdef void scan_free(Scan* scan) noexcept
 cdef Decline scan_run(Scan* scan) except DECLINES
-cdef Py_ssize_t rest_length(const Scan* scan) noexcept
+cdef Py_ssize_t rest_length(const Scan* scan) noexcept nogil
 cdef char* put_rest(const Scan* scan, char* out, size_t start, size_t end) noexcept

@@ -15,7 +15,7 @@ from duisign._byte_text cimport (
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
 from duisign._pointers cimport pointers_free, pointers_open
-from duisign._tree_lane cimport EXCLUSIVE, largest_form
+from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM, EXCLUSIVE, largest_form
 
 cdef enum:
     # Octets of a document from which a scan is long enough to be worth giving up the GIL for.
@@ -105,6 +105,17 @@ cdef inline void leave_scope(Lane* lane, int in_scope, int rendered) noexcept no
         lane.known = False
 
 
+cdef bint open_more(Scan* scan) noexcept nogil:
+    """Make room for all levels that there may be; False without memory."""
+    cdef OpenElement* levels = <OpenElement*> malloc(scan.max_depth * sizeof(OpenElement))
+    if levels == NULL:
+        scan.out_of_memory = True
+        return False
+    memcpy(levels, scan.inline_open, sizeof(scan.inline_open))
+    scan.open = levels
+    return True
+
+
 cdef bint looks_like_signature(const Lane* lane, const unsigned char* start) noexcept nogil:
     """Whether the start tag at `start` has the local name Signature."""
     cdef const unsigned char* name = start + 1
@@ -150,13 +161,14 @@ cdef bint read_element_start(Scan* scan) noexcept nogil:
             scan.splice = place(scan, lane.at - 2)
     if to_drop:
         scan.signature_met = scan.in_signature = True
+        scan.signature_start = start
         if not drop(scan, start, lane.at):
             return False
     if lane.is_empty:
         leave_scope(lane, in_scope, rendered)
-        if to_drop:
-            leave_signature(scan)
-        return True
+        return not to_drop or leave_signature(scan)
+    if scan.depth == INLINE_LEVELS and scan.open == scan.inline_open and not open_more(scan):
+        return False
     element = &scan.open[scan.depth]
     element.name = lane.name
     element.in_scope = in_scope
@@ -166,11 +178,19 @@ cdef bint read_element_start(Scan* scan) noexcept nogil:
     return True
 
 
-cdef void leave_signature(Scan* scan) noexcept nogil:
-    """Go on behind the Signature that is dropped."""
-    octets_keep(scan.lane.out)
-    scan.lane.run = scan.unwritten = scan.lane.at
+cdef bint leave_signature(Scan* scan) noexcept nogil:
+    """Go on behind the Signature that is dropped; False if the text around it would be read otherwise without it."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* left = scan.signature_start
+    octets_keep(lane.out)
+    lane.run = scan.unwritten = lane.at
     scan.in_signature = False
+    # The root's start tag stands before it, so there are two octets at least.
+    if (left - 1)[0] == c"\r" and lane.at[0] == c"\n":
+        return declined(lane, SIGNATURE)
+    if (left - 1)[0] == c"]" and (lane.at[0] == c"]" or lane.at[0] == c">"):
+        return declined(lane, SIGNATURE)
+    return True
 
 
 cdef bint read_end_tag(Scan* scan) noexcept nogil:
@@ -192,7 +212,7 @@ cdef bint read_end_tag(Scan* scan) noexcept nogil:
     if scan.depth == 0:
         scan.splice = place(scan, start)
     elif scan.depth == 1 and scan.in_signature:
-        leave_signature(scan)
+        return leave_signature(scan)
     return True
 
 
@@ -323,11 +343,14 @@ cdef bint read_declaration(Lane* lane) noexcept nogil:
 cdef bint read_document(Scan* scan) noexcept nogil:
     """The whole way; False after declining, or without memory."""
     cdef Lane* lane = &scan.lane
+    cdef size_t written
     if not (
         read_declaration(lane) and read_around_root(lane, True) and read_root(scan) and read_around_root(lane, False)
     ):
         return False
-    if lane.out.length > lane.out.remaining:
+    # What is left counts, not what came in: a Verifier will see no more.
+    written = scan.largest - lane.out.remaining + lane.out.length
+    if written > largest_form(rest_length(scan)):
         return declined(lane, TOO_LARGE)
     return True
 
@@ -336,7 +359,10 @@ cdef int scan_open(
     Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
 ) except -1:
     cdef Lane* lane = &scan.lane
-    octets_open(out, len(document), largest_form(len(document)), digest)
+    if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
+        raise ValueError("max_depth is out of range")
+    scan.largest = largest_form(len(document))
+    octets_open(out, len(document), scan.largest, digest)
     lane.out = out
     lane.at = lane.run = scan.start = scan.unwritten = <const unsigned char*> PyBytes_AS_STRING(document)
     lane.end = lane.at + len(document)
@@ -354,6 +380,7 @@ cdef int scan_open(
     scan.replace = replace
     scan.after_cdata = scan.binds_ds = scan.empty_root = scan.signature_met = scan.in_signature = False
     scan.splice = 0
+    scan.open = scan.inline_open
     scan.rest = NULL
     scan.rest_length = 0
     scan.out_of_memory = False
@@ -369,6 +396,8 @@ cdef void scan_free(Scan* scan) noexcept:
     attributes_free(&lane.declarations)
     pointers_free(&lane.sorted)
     free(scan.rest)
+    if scan.open != scan.inline_open:
+        free(scan.open)
 
 
 cdef Decline scan_run(Scan* scan) except DECLINES:
@@ -395,7 +424,7 @@ cdef Decline scan_run(Scan* scan) except DECLINES:
     return NOT_DECLINED
 
 
-cdef Py_ssize_t rest_length(const Scan* scan) noexcept:
+cdef Py_ssize_t rest_length(const Scan* scan) noexcept nogil:
     """Octets of the document without what is dropped."""
     return scan.rest_length + (scan.lane.end - scan.unwritten)
 

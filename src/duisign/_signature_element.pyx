@@ -177,7 +177,8 @@ def digest_for_signing(
 
     Returns the SHA-256 digest of its canonical form without its Signature (32 octets), whether the root binds the
     prefix ds to XMLDSig, the index of the existing Signature among the elements below the root, or -1, and whether the
-    root is the last node of the document.
+    root is the last node of the document. That digest is the tree's: where octets are to be signed, text around a
+    Signature may be read otherwise without it.
     """
     cdef Places places
     cdef xmlNode* node

@@ -12,6 +12,8 @@ from duisign._signature_value cimport put_base64, raw_from_der
 
 from hashlib import sha256
 
+from duisign.errors import ConfigurationError
+
 cdef enum:
     # Octets of a SHA-256 digest and of a raw signature; their characters in base64.
     DIGEST = 32
@@ -22,6 +24,14 @@ cdef enum:
 cdef bytes BEHIND_DIGEST = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 cdef bytes VALUE_TAG = b"<ds:SignatureValue>"
 cdef bytes BEHIND_VALUE = b"</ds:SignatureValue>"
+
+
+cdef object bad_signature():
+    return ConfigurationError(
+        "key-output",
+        "The private key did not give a DER-encoded ECDSA signature for P-256: mend its sign, or use a key of "
+        "cryptography.",
+    )
 
 
 @cython.final
@@ -66,13 +76,17 @@ cdef class SignatureFrame:
         """The ECDSA signature of SignedInfo in DER."""
         signed_info = self.copy_signed_info()
         signed_info.update(digest_text)
-        return self.sign_digest(signed_info.digest(), self.ecdsa)
+        der = self.sign_digest(signed_info.digest(), self.ecdsa)
+        if type(der) is not bytes:
+            raise bad_signature()
+        return der
 
     cdef char* put(self, char* out, bint binds_ds, bytes digest_text, bytes der) except NULL:
-        """Write a Signature of `length` octets and give the place behind it; ValueError if `der` is none for P-256."""
+        """Write a Signature of `length` octets and give the place behind it."""
         cdef unsigned char[RAW] raw
         cdef bytes start = self.start_bound if binds_ds else self.start
-        raw_from_der(der, len(der), raw)
+        if not raw_from_der(der, len(der), raw):
+            raise bad_signature()
         memcpy(out, PyBytes_AS_STRING(start), len(start))
         out += len(start)
         memcpy(out, PyBytes_AS_STRING(digest_text), len(digest_text))

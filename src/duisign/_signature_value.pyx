@@ -130,26 +130,26 @@ cdef bytes der_from_raw(const unsigned char* raw, Py_ssize_t width):
     return PyBytes_FromStringAndSize(<char*> der, 2 + length)
 
 
-cdef int raw_from_der(const unsigned char* source, Py_ssize_t length, unsigned char* raw) except -1:
-    """Write the 64 octets r‖s of a DER signature for P-256; ValueError if it is none."""
+cdef bint raw_from_der(const unsigned char* source, Py_ssize_t length, unsigned char* raw) noexcept:
+    """Write the 64 octets r‖s of a DER signature for P-256; False if it is none."""
     cdef Py_ssize_t at = 2
     cdef int integer, width
     # P-256 needs no long form of lengths: at most 2 * 35 octets.
     if length < 8 or source[0] != 0x30 or source[1] != length - 2:
-        raise ValueError("not a DER signature for P-256")
+        return False
     for integer in range(2):
         if at + 2 > length or source[at] != 0x02:
-            raise ValueError("not a DER signature for P-256")
+            return False
         width = source[at + 1]
         at += 2
         if width < 1 or width > INTEGER + 1 or at + width > length:
-            raise ValueError("not a DER signature for P-256")
+            return False
         if normalize_integer(raw + INTEGER * integer, source + at, width) < 0:
-            raise ValueError("not a DER signature for P-256")
+            return False
         at += width
     if at != length:
-        raise ValueError("not a DER signature for P-256")
-    return 0
+        return False
+    return True
 
 
 cdef char* put_base64(char* out, const unsigned char* octets, Py_ssize_t length) noexcept:

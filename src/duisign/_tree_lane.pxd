@@ -20,4 +20,4 @@ cdef object canonical(
 )
 
 
-cdef size_t largest_form(Py_ssize_t size_hint) noexcept
+cdef size_t largest_form(Py_ssize_t size_hint) noexcept nogil

@@ -202,7 +202,7 @@ cdef void walk_apex(Walk* walk, const xmlNode* apex) noexcept nogil:
             walk_subtree(walk, apex, True)
 
 
-cdef size_t largest_form(Py_ssize_t size_hint) noexcept:
+cdef size_t largest_form(Py_ssize_t size_hint) noexcept nogil:
     """Octets of the largest canonical form of a document of so many octets; 0: the size is not known."""
     return MAX_EXPANSION * (<size_t> size_hint if size_hint > 0 else MAX_DOCUMENT_OCTETS) + EXPANSION_ALLOWANCE
 

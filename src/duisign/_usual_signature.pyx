@@ -28,14 +28,13 @@ cdef enum:
     # Characters of DigestValue and SignatureValue.
     BASE64_OF_DIGEST = 44
     BASE64_OF_RAW = 88
-    # Levels of elements from the root to Transform.
-    DEPTH = 6
     # Characters of an issuer's name. Genuine ones have fewer than 40.
     LONGEST_ISSUER = 128
     # Octets of a document above which the parse of a Signature is nothing, but a copy of the rest is.
     LONGEST_DOCUMENT = 65536
 
 cdef int MAX_SERIAL_DIGITS = limits.MAX_SERIAL_DIGITS
+cdef int SIGNED_LEVELS = limits.SIGNED_LEVELS
 cdef object _DUIS = Profile.DUIS
 
 cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
@@ -149,7 +148,7 @@ def usual_signature(bytes document not None, int max_depth):
     cdef Py_ssize_t before_signature
     cdef const char* end = PyBytes_AS_STRING(document) + len(document)
     parts.document = PyBytes_AS_STRING(document)
-    if len(document) > LONGEST_DOCUMENT or max_depth < DEPTH or not find_parts(&parts, end):
+    if len(document) > LONGEST_DOCUMENT or max_depth < SIGNED_LEVELS or not find_parts(&parts, end):
         return None
     digest_value = decode_base64(<const unsigned char*> parts.digest_value, BASE64_OF_DIGEST)
     raw = decode_base64(<const unsigned char*> parts.signature_value, BASE64_OF_RAW)

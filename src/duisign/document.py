@@ -61,7 +61,7 @@ class DocumentReader:
 
     def __init__(self, max_octets: int = MAX_DOCUMENT_OCTETS, max_depth: int = MAX_DEPTH) -> None:
         check_depth(max_depth)
-        if not isinstance(max_octets, int) or max_octets < 1:
+        if type(max_octets) is not int or max_octets < 1:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
         self.max_octets = max_octets
         self.max_depth = max_depth
@@ -149,11 +149,11 @@ class DocumentReader:
         )
 
 
-def check_depth(max_depth: object) -> None:
+def check_depth(max_depth: object, least: int = 1) -> None:
     """Raise ConfigurationError unless this can be a limit of levels."""
     # libxml2 parses no deeper, and the tree lane's stack of open elements ends there.
-    if type(max_depth) is not int or not 1 <= max_depth <= DEEPEST:
-        raise ConfigurationError("depth-limit", f"max_depth must be a number of levels from 1 to {DEEPEST}.")
+    if type(max_depth) is not int or not least <= max_depth <= DEEPEST:
+        raise ConfigurationError("depth-limit", f"max_depth must be a number of levels from {least} to {DEEPEST}.")
 
 
 def _decoded(document: bytes) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from duisign.algorithms import KeyInfo, Profile
 from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_source import Problem
 from duisign.distinguished_name import rfc2253
-from duisign.document import DocumentReader
+from duisign.document import DocumentReader, check_depth
 from duisign.errors import (
     CertificateError,
     CertificateRevokedError,
@@ -28,7 +28,7 @@ from duisign.key_password import Password
 from duisign.key_separation import separation_of
 from duisign.key_source import read_keys
 from duisign.key_status import KeyRingEntry, KeyStatus
-from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.message_class import MessageClass, class_of
 from duisign.remote_party_role import RemotePartyRole, checked_roles
 from duisign.request_id import RequestId, entity_id_of, sole_identifier
@@ -157,6 +157,7 @@ class KeyRing:
         self._now = clock_of(now)
         self._roles = _checked_roles(roles), _checked_roles(dcc_roles)
         self._dcc_entity_id = None if dcc_entity_id is None else _checked_entity_id(dcc_entity_id)
+        check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
         self._make = partial(
             Signer,

@@ -17,6 +17,7 @@ __all__ = [
     "MAX_WORKERS",
     "READ_AHEAD_DOCUMENTS",
     "READ_AHEAD_OCTETS",
+    "SIGNED_LEVELS",
 ]
 
 MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
@@ -35,6 +36,9 @@ MAX_DEPTH = 256
 
 DEEPEST = 2048
 """Levels of elements that `max_depth` can be raised to: libxml2 parses no deeper."""
+
+SIGNED_LEVELS = 6
+"""Levels of elements that a signed document has at least: from its root to Transform."""
 
 MAX_KEY_CANDIDATES = 16
 """Keys. A message without a usable KeyInfo is tried against at most so many, each one ECDSA verification."""

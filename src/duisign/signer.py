@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from base64 import b64encode
+import sys
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,10 +20,10 @@ from duisign._signature_frame import SignatureFrame
 from duisign.algorithms import KeyInfo, Profile
 from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_index import CertificateIndex
-from duisign.document import DocumentReader
+from duisign.document import DocumentReader, check_depth
 from duisign.errors import ConfigurationError, DocumentError, DuisignError, doctype_error, element_error
 from duisign.key_info import key_info_octets
-from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
 from duisign.trust import Signatory
 
@@ -90,7 +91,7 @@ def _frame(
 
 
 def _uses_byte_lane() -> bool:
-    lanes = os.environ.get("DUISIGN_LANES", "both")
+    lanes = os.environ.get("DUISIGN_LANES") or "both"
     if lanes not in ("both", "tree"):
         raise ConfigurationError("lanes", 'The environment variable DUISIGN_LANES must be "both" or "tree".')
     return lanes == "both"
@@ -169,6 +170,7 @@ class Signer:
             raise ConfigurationError("whitespace", 'whitespace must be "preserve" or "strip".')
         if existing_signature not in ("refuse", "replace"):
             raise ConfigurationError("existing-signature", 'existing_signature must be "refuse" or "replace".')
+        check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
         key = _load_private_key(private_key)
         self._certificate = OrganisationCertificate(load_certificate(certificate))
@@ -197,7 +199,8 @@ class Signer:
         self._frame = _frame(profile, key_info_element, key.sign, ecdsa)
         self._byte_lane = None
         if _uses_byte_lane():
-            self._byte_lane = ByteLane(self._frame, self._algorithm, self._strip, self._replace, max_octets, max_depth)
+            most = min(max_octets, sys.maxsize)
+            self._byte_lane = ByteLane(self._frame, self._algorithm, self._strip, self._replace, most, max_depth)
 
     def _check_key_info(self, frame: SignatureFrame) -> None:
         """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""
@@ -257,14 +260,7 @@ class Signer:
             if stripped is not document:
                 document = stripped
                 root = self._reader.parse(document)
-        signature, drop, ends_with_root = self._signature(root, len(document))
-        try:
-            signed = splice(document, signature, drop, ends_with_root)
-        except ValueError:
-            raise _not_as_parsed() from None
-        if len(signed) > self._reader.max_octets:
-            raise self._too_long()
-        return signed
+        return self._within_limit(self._signed(document, root, "utf-8"))
 
     def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
         """`sign` for each document on several threads: a `SignResult` each, in input order, the errors among them.
@@ -303,40 +299,66 @@ class Signer:
             raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.")
         return self._reader.parse(self.sign(document))
 
-    def _signature(self, root: _Element, size: int) -> tuple[bytes, int, bool]:
-        """The Signature for a parsed document, the root's child that it replaces or -1, whether the root is last."""
-        digest, binds_ds, drop, ends_with_root = digest_for_signing(
-            root, self._algorithm, self._replace, self._reader.max_depth, size, _EXISTS
-        )
-        return self._frame.signature(digest, binds_ds), drop, ends_with_root
+    def _signed(self, utf8: bytes, root: _Element, codec: str) -> bytes:
+        """A parsed document with its Signature, both in UTF-8; `codec` is that of the octets that were parsed."""
+        digest, binds_ds, old_signature, ends_with_root = self._digest(root, _encoded(utf8, codec))
+        if old_signature >= 0:
+            utf8 = _spliced(utf8, b"", old_signature, ends_with_root)
+            rest = _encoded(utf8, codec)
+            digest, binds_ds, _, ends_with_root = self._digest(self._reparsed(rest), rest)
+        return _spliced(utf8, self._frame.signature(digest, binds_ds), -1, ends_with_root)
 
-    def _too_long(self) -> DocumentError:
-        return DocumentError(
-            "document-too-large",
-            f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
-        )
+    def _digest(self, root: _Element, document: bytes) -> tuple[bytes, bool, int, bool]:
+        return digest_for_signing(root, self._algorithm, self._replace, self._reader.max_depth, len(document), _EXISTS)
+
+    def _reparsed(self, rest: bytes) -> _Element:
+        """The root of what is left of a document without its Signature."""
+        root = None
+        # Raised below, without the words about the rest, which the caller never saw.
+        with contextlib.suppress(DocumentError):
+            root = self._reader.parse(rest)
+        if root is None:
+            raise DocumentError(
+                "text-around-signature",
+                "Without its Signature the document is not well-formed, since the text around it joins to "
+                '"]]>": send it without Signature.',
+            )
+        return root
+
+    def _within_limit(self, signed: bytes) -> bytes:
+        if len(signed) > self._reader.max_octets:
+            raise DocumentError(
+                "document-too-large",
+                f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
+            )
+        return signed
 
     def _sign_decoded(self, text: str, codec: str) -> bytes:
         """Sign a document that is not in UTF-8, by way of its UTF-8 form."""
         utf8 = text.encode()
         if self._strip:
             utf8 = _stripped(utf8)
-        document = utf8.decode().encode(codec)
-        root = self._reader.parse(document)
-        signature, drop, ends_with_root = self._signature(root, len(document))
-        try:
-            signed = splice(utf8, signature, drop, ends_with_root).decode().encode(codec)
-        except ValueError:
-            raise _not_as_parsed() from None
-        if len(signed) > self._reader.max_octets:
-            raise self._too_long()
-        # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
-        again = digest_for_signing(
-            self._reader.parse(signed), self._algorithm, True, self._reader.max_depth, len(signed), _EXISTS
+        signed = self._within_limit(
+            _encoded(self._signed(utf8, self._reader.parse(_encoded(utf8, codec)), codec), codec)
         )
-        if b64encode(again[0]) not in signature:
+        # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
+        again = read_signature(
+            self._reader.parse(signed), True, True, False, False, self._reader.max_depth, len(signed)
+        )
+        if sha256(again.signed_octets()).digest() != again.digest_value:
             raise _not_as_parsed()
         return signed
+
+
+def _encoded(utf8: bytes, codec: str) -> bytes:
+    return utf8 if codec == "utf-8" else utf8.decode().encode(codec)
+
+
+def _spliced(document: bytes, insertion: bytes, drop_child: int, ends_with_root: bool) -> bytes:
+    try:
+        return splice(document, insertion, drop_child, ends_with_root)
+    except ValueError:
+        raise _not_as_parsed() from None
 
 
 def _stripped(document: bytes) -> bytes:
