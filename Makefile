@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench bench-quick bench-quick-update count count-update clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -26,6 +26,18 @@ SUITES := bench/bench_sign.py bench/bench_verify.py bench/bench_canonicalize.py 
 
 bench: $(VENV)/.test $(VENV)/.native
 	@status=0; for suite in $(SUITES); do $(BIN)/python $$suite $(BENCH) || status=1; done; exit $$status
+
+bench-quick: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python -m pytest bench/test_regression.py
+
+bench-quick-update: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python -m pytest bench/test_regression.py --update-ratios
+
+count: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python bench/instructions.py
+
+count-update: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python bench/instructions.py --update
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml
