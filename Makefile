@@ -5,9 +5,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd src/duisign/*.h)
 # Tests that run what is native, without peers, benchmarks and measurements of memory.
-CORE   := $(filter-out tests/test_bench.py tests/test_memory.py tests/test_documentation.py, $(wildcard tests/test_*.py))
+CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_documentation.py \
+	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 
-.PHONY: demo test lint bench plain sanitize fuzz sdist clean
+.PHONY: demo test lint bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -22,9 +23,24 @@ lint: $(VENV)/.lint $(VENV)/.native
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml --allowlist stubtest-allowlist.txt --ignore-unused-allowlist $(patsubst src/duisign/%.pyi,duisign.%,$(wildcard src/duisign/*.pyi))
 
+# All suites, whatever one of them says; the summary comes last. BENCH=--check fails when a bar is missed.
+SUITES := bench/bench_sign.py bench/bench_verify.py bench/bench_canonicalize.py bench/bench_scaling.py \
+	bench/bench_parts.py bench/bench_workers.py bench/bench_batches.py bench/summary.py
+
 bench: $(VENV)/.test $(VENV)/.native
-	@status=0; $(BIN)/python bench/bench_sign.py $(BENCH) || status=1; \
-	$(BIN)/python bench/bench_verify.py $(BENCH) || status=1; exit $$status
+	@status=0; for suite in $(SUITES); do $(BIN)/python $$suite $(BENCH) || status=1; done; exit $$status
+
+bench-quick: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python -m pytest bench/test_regression.py
+
+bench-quick-update: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python -m pytest bench/test_regression.py --update-ratios
+
+count: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python bench/instructions.py
+
+count-update: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python bench/instructions.py --update
 
 # The branch of the scanner for processors without SSE2 and NEON.
 plain: $(VENV)/.test build/plain/.built

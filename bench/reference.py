@@ -19,6 +19,7 @@ _ENVELOPED = "http://www.w3.org/2000/09/xmldsig#enveloped-signature"
 _EXCLUSIVE = "http://www.w3.org/2001/10/xml-exc-c14n#"
 _INTEGER = 32
 """Octets of r and of s."""
+_WHITE_SPACE = " \t\r\n"
 
 
 class WrongResultError(Exception):
@@ -59,6 +60,24 @@ def check_ecdsa(der: bytes, digest: bytes, public_key: ec.EllipticCurvePublicKey
         raise WrongResultError("its SignatureValue does not verify with the signer's key") from None
 
 
+def check_canonical(octets: object, document: bytes) -> None:
+    """Raise WrongResultError unless `octets` is the C14N 1.0 form, without comments, of `document`."""
+    if octets != _canonical(_parsed(document), exclusive=False):
+        raise WrongResultError("it is not the canonical form")
+
+
+def without_blank_text(document: bytes) -> bytes:
+    """The document without the white-space-only text between the tags of elements that have element children."""
+    root = _parsed(document)
+    for parent in root.iter(etree.Element):
+        texts = [parent.text, *(child.tail for child in parent)]
+        if len(parent) and not any(text and text.strip(_WHITE_SPACE) for text in texts):
+            parent.text = None
+            for child in parent:
+                child.tail = None
+    return etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True)
+
+
 def _is_exclusive(signed_info: etree._Element) -> bool:
     transforms = signed_info.findall(f"{_DS}Reference/{_DS}Transforms/{_DS}Transform")
     algorithms = [transform.get("Algorithm") for transform in transforms]
@@ -68,7 +87,7 @@ def _is_exclusive(signed_info: etree._Element) -> bool:
 
 
 def _parsed(document: bytes) -> etree._Element:
-    return etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True))
+    return etree.fromstring(document, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=True))
 
 
 def _canonical(root: etree._Element, exclusive: bool) -> bytes:

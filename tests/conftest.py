@@ -8,6 +8,7 @@ import pytest
 
 import duisign
 from duisign.testing import Smki, make_samples
+from interop import peers
 
 
 @pytest.hookimpl(wrapper=True)
@@ -49,3 +50,12 @@ def verifier(smki):
 @pytest.fixture(scope="session")
 def signed(signer, request_document):
     return signer.sign(request_document)
+
+
+@pytest.fixture(scope="session")
+def competitors_installed():
+    """What the benchmarks measure and PyPI does not have: skipped without it, and CI has it."""
+    for program in ("java", "javac"):
+        peers.require_program(program)
+    peers.DUIS_TEMPLATES.install()
+    peers.DUIS_SIGN_WRAP.install()

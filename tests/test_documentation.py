@@ -45,12 +45,28 @@ def test_the_two_commands_are_targets_and_ci_runs_them():
     assert lines == [["make", "demo"], ["make", "test"]]
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     makefile = (ROOT / "Makefile").read_text()
-    for target in ("demo", "test", "lint", "bench"):
-        recipe = re.search(rf"^{target}:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
-        assert recipe
-        for path in re.findall(r"\b(?:bench|tests|src)/[\w/]+\.py\b", recipe[1]):
-            assert (ROOT / path).exists(), path
-    assert {"make demo", "make lint", "make test", "make bench BENCH=--fast"} <= set(ci)
+    for target in ("demo", "test", "lint", "bench", "bench-quick", "count"):
+        assert re.search(rf"^{target}:.*\n(?:\t.*\n)+", makefile, re.MULTILINE)
+    for path in re.findall(r"\b(?:bench|tests|src)/[\w/]+\.py\b", makefile):
+        assert (ROOT / path).exists(), path
+    commands = {"make demo", "make lint", "make test", "make count", "make bench-quick", "make bench BENCH=--fast"}
+    assert commands <= set(ci)
+
+
+def test_the_commands_of_the_performance_page_are_targets_and_options():
+    page = (ROOT / "docs" / "performance.md").read_text()
+    makefile = (ROOT / "Makefile").read_text()
+    lines = [
+        line for body in re.findall(r"^```sh\n(.*?)^```$", page, re.MULTILINE | re.DOTALL) for line in body.splitlines()
+    ]
+    assert len(lines) > 5
+    for line in lines:
+        make, target, *options = line.partition("#")[0].split()
+        assert make == "make"
+        assert re.search(rf"^{target}: ", makefile, re.MULTILINE), line
+        assert all(option in ("BENCH=--fast", "BENCH=--check") for option in options), line
+    for path in re.findall(r"`(bench/[\w./]+)`", page):
+        assert (ROOT / path).exists() or path == "bench/results/", path
 
 
 def outputs_of(blocks, folder):

@@ -198,17 +198,14 @@ class Jdk:
                 assert done.returncode == 0, done.stderr
         return folder
 
+    def command(self, driver: str, classpath: Sequence[Path]) -> list[str]:
+        """What runs a driver."""
+        return [self.java, "-XX:+UseSerialGC", "-Dfile.encoding=UTF-8", "-cp", _classpath(classpath), driver]
+
     @contextmanager
     def start(self, driver: str, classpath: Sequence[Path]) -> Iterator[JavaDriver]:
         """Runs a driver until the block ends."""
-        command = [
-            self.java,
-            "-XX:+UseSerialGC",
-            "-Dfile.encoding=UTF-8",
-            "-cp",
-            _classpath(classpath),
-            driver,
-        ]
+        command = self.command(driver, classpath)
         with tempfile.TemporaryDirectory() as scratch:
             log = Path(scratch) / "stderr"
             with (
