@@ -57,7 +57,7 @@ PART_COLOURS = {
     "SignedInfo": "#ffb703",
     "splice": "#6a994e",
     bench_parts.REST: "#c1121f",
-    bench_parts.ALL_BUT_ECDSA: "#6d597a",
+    "scan and digest": "#6d597a",
 }
 """What is not ours to remove is grey."""
 

@@ -142,5 +142,5 @@ def test_the_summary_has_all_bars_and_draws_every_chart(suites):
         for competitor in JOBS[job].competitors:
             shown = f"<!-- {competitor.name} -->" in charts[f"{job}-time-by-size.svg"]
             assert shown is (competitor.name != MINISIGNXML), competitor.name
-    for part in {*bench_parts.SIGN_PARTS, *bench_parts.VERIFY_PARTS, bench_parts.REST}:
+    for part in {*bench_parts.SIGN_PARTS, *bench_parts.SIGN_TREE_PARTS, *bench_parts.VERIFY_PARTS, bench_parts.REST}:
         assert f"<!-- {part} -->" in charts["where-the-microseconds-go.svg"]
