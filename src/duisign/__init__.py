@@ -15,6 +15,7 @@ from duisign.errors import (
     DigestMismatchError,
     DocumentError,
     DuisignError,
+    ExternalKeyError,
     RevocationUnknownError,
     SignatureExistsError,
     SignatureFormatError,
@@ -25,6 +26,7 @@ from duisign.errors import (
     UnsignedMessageError,
     VerificationError,
 )
+from duisign.external_key import AsyncExternalKey, ExternalKey
 from duisign.key_password import password_from_environment, password_from_file
 from duisign.key_ring import KeyRing
 from duisign.key_status import KeyRingEntry, KeyStatus
@@ -42,6 +44,7 @@ from duisign.verifier import Verifier
 __all__ = [
     "SERVICE_REFERENCES",
     "AmbiguousSignerError",
+    "AsyncExternalKey",
     "CanonicalizationError",
     "CanonicalizationMethod",
     "CertificateError",
@@ -53,6 +56,8 @@ __all__ = [
     "DigestMismatchError",
     "DocumentError",
     "DuisignError",
+    "ExternalKey",
+    "ExternalKeyError",
     "KeyInfo",
     "KeyRing",
     "KeyRingEntry",

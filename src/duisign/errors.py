@@ -23,6 +23,7 @@ __all__ = [
     "DigestMismatchError",
     "DocumentError",
     "DuisignError",
+    "ExternalKeyError",
     "RevocationUnknownError",
     "SignatureExistsError",
     "SignatureFormatError",
@@ -124,6 +125,15 @@ class SignatureExistsError(DuisignError):
 
 class SigningKeyError(DuisignError):
     """A KeyRing has no key that may sign this message: none of the sender's, none that is usable, or no clear one."""
+
+    check = "signer"
+
+
+class ExternalKeyError(DuisignError):
+    """A private key outside the process gave no signature this time: the document is unsigned, and may be tried again.
+
+    ``__cause__`` is what the key raised, if it is the caller's own.
+    """
 
     check = "signer"
 
