@@ -8,16 +8,25 @@ import typer
 
 from duisign.algorithms import KeyInfo, Profile
 from duisign.cli.batch_options import BatchOptions, Fsync, Glob, Ndjson, ReportFile, Resume, Workers
-from duisign.cli.credentials import load_private_key, load_signing_certificate, password_source
+from duisign.cli.credentials import (
+    load_external_key,
+    load_private_key,
+    load_signing_certificate,
+    password_source,
+)
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import STANDARD_STREAM, is_folder, note, read_document, write_octets
 from duisign.cli.key_options import DccEntityId, PasswordEnv, PasswordFile, load_ring
 from duisign.cli.signing import changes, refusal
 from duisign.cli.trust_options import AcceptMissingAuthorityKeyIdentifier, Ca, Crl, PolicyOid, Root, SmkiOptions
-from duisign.errors import ConfigurationError, DuisignError
+from duisign.errors import ConfigurationError, DuisignError, ExternalKeyError
+from duisign.pkcs11_uri import SCHEME
 from duisign.signer import Signer
 
 if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from duisign.external_key import ExternalKey
     from duisign.key_password import Password
 
 __all__ = ["sign"]
@@ -32,7 +41,14 @@ def sign(
         ),
     ] = STANDARD_STREAM,
     *,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="The private key, on P-256, in PEM or DER.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE_OR_URI",
+            help="The private key, on P-256, in PEM or DER; or pkcs11:token=...;object=...?module-path=... for one on "
+            "a token, whose PIN comes from where passphrases do.",
+        ),
+    ] = None,
     cert: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The Organisation Certificate of the key, in PEM or DER."),
@@ -154,10 +170,15 @@ def sign(
 
 def _signer(key: str | None, cert: str | None, password: Password | None, form: dict[str, Any]) -> Signer:
     """The signer with the one key that is named."""
-    private_key = load_private_key(key, password)
-    certificate = load_signing_certificate(cert, private_key)
+    private_key: ec.EllipticCurvePrivateKey | ExternalKey
+    if key is not None and key.startswith(SCHEME):
+        private_key = load_external_key(key, password)
+        certificate = load_signing_certificate(cert, None)
+    else:
+        private_key = load_private_key(key, password)
+        certificate = load_signing_certificate(cert, private_key)
     try:
         return Signer(private_key, certificate, **form)
-    except ConfigurationError as error:
-        unusable = error.code.startswith("certificate-")
+    except (ConfigurationError, ExternalKeyError) as error:
+        unusable = error.code.startswith(("certificate-", "key-certificate-", "key-unavailable"))
         raise Failure(str(error), ExitStatus.KEY_MISSING if unusable else ExitStatus.ERROR) from None
