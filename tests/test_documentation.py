@@ -87,10 +87,12 @@ def test_the_examples_of_batches_run(tmp_path):
 
 def test_the_examples_for_signxml_users_run(folder):
     page = (ROOT / "docs" / "signxml.md").read_text()
-    first, whole, five = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    done = run([sys.executable, "-W", "error", "-c", first + whole], folder)
+    first, whole, wire_profile, five = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = run([sys.executable, "-W", "error", "-c", first + whole + wire_profile], folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "{http://www.dccinterface.co.uk/ServiceUserGateway}Request\n"
+    tag, signed = done.stdout.splitlines()
+    assert tag == "{http://www.dccinterface.co.uk/ServiceUserGateway}Request"
+    assert signed.startswith("DUIS 00-DB-12-34-A5-00-00-01:")
     assert len([line for line in five.splitlines() if line]) <= 5
     before = "from pathlib import Path\nfrom cryptography import x509\nfrom lxml import etree\nimport duisign\n"
     before += 'key = Path("smki/user.key").read_bytes()\n'
