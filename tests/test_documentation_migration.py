@@ -220,6 +220,21 @@ def test_the_tool_refuses_white_space_that_xmlsec1_signs(folder):
     assert run_tool("Validate", folder, "dropped.xml", "smki/user.pem").returncode == 0
 
 
+def test_xmlsec1_needs_a_placeholder(folder):
+    command = "xmlsec1 --sign --privkey-pem smki/user.key --output none.xml unsigned/service-request.xml"
+    assert run(command.split(), folder).returncode == 1
+
+
+def test_xmlsec1_stops_at_the_first_that_is_not_valid(folder):
+    files = ["signed/service-request.xml", "changed.xml", "signed/service-request.xml"]
+    command = "xmlsec1 --verify --enabled-key-data x509 --pubkey-cert-pem smki/user.pem".split()
+    done = run([*command, *files], folder)
+    assert [line for line in done.stderr.splitlines() if line in ("OK", "FAIL")] == ["OK", "FAIL"]
+    here = run(["duisign", "verify", *files, "--cert", "smki", "--json"], folder)
+    assert [json.loads(line)["verdict"] for line in here.stdout.splitlines()] == ["valid", "invalid", "valid"]
+    assert here.returncode == 10
+
+
 def test_xmlsec1_takes_a_certificate_of_another_key(folder):
     sign_with = "xmlsec1 --sign --privkey-pem smki/user.key,smki/dcc.pem --output mismatched.xml template.xml"
     assert run(sign_with.split(), folder).returncode == 0
