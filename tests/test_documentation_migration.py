@@ -227,7 +227,7 @@ def test_xmlsec1_needs_a_placeholder(folder):
 
 def test_xmlsec1_stops_at_the_first_that_is_not_valid(folder):
     files = ["signed/service-request.xml", "changed.xml", "signed/service-request.xml"]
-    command = "xmlsec1 --verify --enabled-key-data x509 --pubkey-cert-pem smki/user.pem".split()
+    command = ["xmlsec1", "--verify", "--enabled-key-data", "x509", "--pubkey-cert-pem", "smki/user.pem"]
     done = run([*command, *files], folder)
     assert [line for line in done.stderr.splitlines() if line in ("OK", "FAIL")] == ["OK", "FAIL"]
     here = run(["duisign", "verify", *files, "--cert", "smki", "--json"], folder)
