@@ -64,6 +64,13 @@ def test_each_page_is_built_and_in_the_navigation(site, trees):
     assert {target_of(address, site / "index.html")[0].stem for address in navigation} == written - {"index"}
 
 
+def test_each_error_code_has_a_place_of_its_own(site, trees):
+    codes = re.findall(r"^\| `([a-z0-9-]+)` \|", (DOCS / "errors.md").read_text(), re.MULTILINE)
+    assert len(codes) > 80
+    places = trees[site / "errors.html"].xpath("//*/@id")
+    assert not [code for code in codes if places.count(code) != 1]
+
+
 def test_no_page_refers_to_the_network(trees):
     for page, tree in trees.items():
         resources = tree.xpath(RESOURCES)
