@@ -346,6 +346,7 @@ class TestEndings:
     def test_never_begun(self, signer, request_document):
         signer.sign_many([request_document], workers=3)
 
+    @pytest.mark.timed
     def test_threads_stop_in_the_middle_of_a_chunk(self):
         def call(item):
             time.sleep(0.05)

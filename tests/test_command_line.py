@@ -795,7 +795,7 @@ class TestProcess:
         assert (process.returncode, output) == (130, b"")
         assert b"Traceback" not in errors
 
-    @pytest.mark.release_build
+    @pytest.mark.timed
     @pytest.mark.parametrize("arguments", [["--version"], ["verify", "signed.xml", "--cert", "user.pem"]])
     def test_it_starts_quickly(self, desk: Desk, arguments: list[str]) -> None:
         best = START_SECONDS
