@@ -103,6 +103,18 @@ def test_the_examples_for_signxml_users_run(folder):
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "SIGNXML\n")
 
 
+def test_the_examples_of_schemas_run(tmp_path):
+    from schema_set import DOCUMENT, write_set
+
+    assert run(["duisign", "demo", "--folder", "."], tmp_path).returncode == 0
+    write_set(tmp_path / "xsd")
+    (tmp_path / "request.xml").write_bytes(DOCUMENT)
+    (output,) = outputs_of(blocks_of((ROOT / "docs" / "schema.md").read_text()), tmp_path)
+    first, second = output.splitlines()
+    assert first.startswith("schema-invalid 3 The document is not valid by its schema, line 3: element Counted: ")
+    assert second.startswith("<VerifiedMessage")
+
+
 def test_the_examples_of_key_management_services_sign():
     import asyncio
     from types import SimpleNamespace

@@ -17,6 +17,7 @@ from duisign.errors import (
     DuisignError,
     ExternalKeyError,
     RevocationUnknownError,
+    SchemaError,
     SignatureExistsError,
     SignatureFormatError,
     SignatureMismatchError,
@@ -35,6 +36,7 @@ from duisign.message_class import MessageClass, message_class
 from duisign.policy import Policy
 from duisign.remote_party_role import RemotePartyRole
 from duisign.request_id import RequestId
+from duisign.schema import Schema
 from duisign.service_reference import SERVICE_REFERENCES, ServiceReference, service_reference
 from duisign.signer import LaneCounts, Signer
 from duisign.smki_trust import SmkiTrust
@@ -71,6 +73,8 @@ __all__ = [
     "RemotePartyRole",
     "RequestId",
     "RevocationUnknownError",
+    "Schema",
+    "SchemaError",
     "ServiceReference",
     "SignResult",
     "SignatureExistsError",

@@ -25,6 +25,7 @@ __all__ = [
     "DuisignError",
     "ExternalKeyError",
     "RevocationUnknownError",
+    "SchemaError",
     "SignatureExistsError",
     "SignatureFormatError",
     "SignatureMismatchError",
@@ -101,6 +102,12 @@ class ConfigurationError(DuisignError):
 
 class DocumentError(DuisignError):
     """The document cannot be read: not XML, not well-formed, has a DOCTYPE, too large, too deep, wrong type."""
+
+
+class SchemaError(DocumentError):
+    """The document is not valid by the XML Schema that the caller provides. `line`: where, from 1, if it is known."""
+
+    line: int | None = None
 
 
 class CanonicalizationError(DuisignError):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from duisign.organisation_certificate import OrganisationCertificate
+    from duisign.schema import Schema
 
 __all__ = ["KeyRing"]
 
@@ -138,6 +139,7 @@ class KeyRing:
         deterministic: bool = False,
         whitespace: Literal["preserve", "strip"] = "preserve",
         existing_signature: Literal["refuse", "replace"] = "refuse",
+        schema: Schema | None = None,
         roles: Iterable[int] = (RemotePartyRole.XML_SIGN,),
         dcc_roles: Iterable[int] = (RemotePartyRole.DSP_XML_SIGN,),
         dcc_entity_id: str | None = None,
@@ -166,6 +168,7 @@ class KeyRing:
             deterministic=deterministic,
             whitespace=whitespace,
             existing_signature=existing_signature,
+            schema=schema,
             max_octets=max_octets,
             max_depth=max_depth,
         )

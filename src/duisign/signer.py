@@ -32,6 +32,7 @@ from duisign.external_key import (
 from duisign.key_info import key_info_octets
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+from duisign.schema import checked_schema
 from duisign.trust import Signatory
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from duisign.external_key import AnyExternalKey
+    from duisign.schema import Schema
 
 __all__ = ["LaneCounts", "Signer"]
 
@@ -167,7 +169,8 @@ class Signer:
     default form. `key_info`: a `KeyInfo`, or a ``ds:KeyInfo`` element, which is copied. `deterministic`: nonces by RFC
     6979. `whitespace`: "strip" removes literal white-space-only text between the tags of elements that have element
     children, which the DCC's tool would drop before it digests; "preserve" changes nothing. `existing_signature`:
-    "replace" drops a Signature that the root already has. `max_octets`, `max_depth`: limits of a document.
+    "replace" drops a Signature that the root already has. `schema`: what signed documents must be valid by, or
+    SchemaError is raised in place of handing them out. `max_octets`, `max_depth`: limits of a document.
 
     An external key is asked for a signature at once, and each of its signatures is verified before it is handed out;
     `deterministic` is its own affair. Only an `AsyncExternalKey` is not asked at once, since a constructor cannot wait.
@@ -185,6 +188,7 @@ class Signer:
         "_profile",
         "_reader",
         "_replace",
+        "_schema",
         "_strip",
     )
 
@@ -198,6 +202,7 @@ class Signer:
         deterministic: bool = False,
         whitespace: Literal["preserve", "strip"] = "preserve",
         existing_signature: Literal["refuse", "replace"] = "refuse",
+        schema: Schema | None = None,
         max_octets: int = MAX_DOCUMENT_OCTETS,
         max_depth: int = MAX_DEPTH,
     ) -> None:
@@ -207,6 +212,7 @@ class Signer:
             raise ConfigurationError("whitespace", 'whitespace must be "preserve" or "strip".')
         if existing_signature not in ("refuse", "replace"):
             raise ConfigurationError("existing-signature", 'existing_signature must be "refuse" or "replace".')
+        self._schema = checked_schema(schema)
         check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
         key = _load_private_key(private_key)
@@ -288,11 +294,14 @@ class Signer:
         """The document with a Signature before its root's end tag; everything outside it stays byte for byte.
 
         `document`: one XML document in UTF-8, UTF-16, UTF-32 or a stateless encoding, which the result keeps.
-        Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
+        Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError; with a schema
+        SchemaError; with an external key ExternalKeyError and ConfigurationError.
         """
         if self._byte_lane is not None:
             signed = self._byte_lane.sign(document)
             if signed is not None:
+                if self._schema is not None:
+                    self._schema.validate_element(self._reader.parse(signed))
                 return signed
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
@@ -391,6 +400,8 @@ class Signer:
             )
         if codec is not None:
             self._check_decoded(signed)
+        if self._schema is not None:
+            self._schema.validate_element(self._reader.parse(signed))
         return signed
 
     def _reparsed(self, rest: bytes) -> _Element:
