@@ -955,6 +955,17 @@ class TestReloading:
         assert (ring.entries, ring.problems) == (before, ())
         assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
 
+    @pytest.mark.parametrize("left", [1, 10, 11, 20, 26, 27, 60])
+    def test_a_file_that_ends_within_its_last_block_leaves_the_old_state(self, smki, samples, tmp_path, left):
+        file = tmp_path / "keys.pem"
+        parts = [smki.dcc.certificate_pem(), smki.dcc.private_key_pem(), smki.user.certificate_pem()]
+        file.write_bytes(b"".join([*parts, smki.user.private_key_pem()]))
+        ring = KeyRing(file)
+        file.write_bytes(b"".join([*parts, smki.user.private_key_pem()[:left]]))
+        error = refused(ring.reload)
+        assert str(file) in str(error)
+        assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
+
     def test_a_shared_key_leaves_the_old_state(self, smki, samples, folder):
         ring = KeyRing(folder)
         shared = smki.issue(entity_id=SECOND, role=XML_SIGN, private_key=smki.user.private_key)

@@ -481,6 +481,47 @@ class TestSources:
             )
         ).validate(smki.dcc.certificate)
 
+    def test_a_folder_of_der_that_serves_for_certificates_and_crls(self, smki, tmp_path):
+        """What begins as a certificate or a key is no CRL, though it cannot be read: it sinks no store."""
+        smki.write(tmp_path)
+        trusted = ([tmp_path / "root.pem"], [tmp_path / "issuing-ca.pem"], [tmp_path], [tmp_path])
+        whole = smki.user.certificate.public_bytes(serialization.Encoding.DER)
+        (tmp_path / "ca.crl").write_bytes(smki.crl([smki.dcc], number=2).public_bytes(serialization.Encoding.DER))
+        (tmp_path / "damaged.cer").write_bytes(whole.replace(b"\x30\x13\x06\x07", b"\x31\x13\x06\x07"))
+        (tmp_path / "short.der").write_bytes(whole[:200])
+        (tmp_path / "whole.der").write_bytes(whole)
+        (tmp_path / "key.der").write_bytes(
+            smki.user.private_key.private_bytes(
+                serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        trust = SmkiTrust(*trusted, policies=[TEST_POLICY_OID])
+        Verifier(trust).verify(forge(smki.user))
+        refused(trust, smki.dcc, duisign.CertificateRevokedError, "certificate-revoked")
+        left_out = [str(tmp_path / name) for name in ("damaged.cer", "key.der", "short.der")]
+        assert [problem.where for problem in trust.problems] == left_out
+        # A CRL that is damaged leaves nothing to be passed over.
+        (tmp_path / "ca.crl").write_bytes((tmp_path / "ca.crl").read_bytes()[:-20])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert str(tmp_path / "ca.crl") in str(caught.value)
+
+    @pytest.mark.parametrize("left", [1, 5, 10, 11, 12, 26, 27])
+    def test_files_that_end_within_the_first_line_of_a_block(self, smki, tmp_path, left):
+        """A line that is no block yet is a certificate or CRL that is lost, and is not passed over."""
+        smki.write(tmp_path)
+        folder = ([tmp_path / "root.pem"], [tmp_path / "issuing-ca.pem"], [tmp_path], [tmp_path])
+        first = smki.issue(entity_id=EUI, role=XML_SIGN).certificate_pem()
+        bundle = tmp_path / "bundle.pem"
+        bundle.write_bytes(first + smki.user.certificate_pem()[:left])
+        trust = SmkiTrust(*folder, policies=[TEST_POLICY_OID])
+        assert [problem.where for problem in trust.problems] == [str(bundle)]
+        lists = [crl.public_bytes(serialization.Encoding.PEM) for crl in (smki.crl(issuer=smki.root), smki.crl())]
+        bundle.write_bytes(lists[0] + lists[1][:left])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            SmkiTrust(*folder, policies=[TEST_POLICY_OID])
+        assert "cut short" in str(caught.value)
+
     @pytest.mark.parametrize(
         ("arguments", "options", "code"),
         [
@@ -569,6 +610,18 @@ class TestReloadingCertificates:
         with pytest.raises(duisign.ConfigurationError) as caught:
             trust.reload()
         assert f"{bundle}, certificate 2" in str(caught.value)
+        Verifier(trust).verify(forge(smki.user))
+
+    @pytest.mark.parametrize("left", [1, 14, 26, 100])
+    def test_a_bundle_cut_short(self, smki, folder, left):
+        (folder / "user.pem").unlink()
+        bundle = folder / "bundle.pem"
+        bundle.write_bytes(smki.dcc.certificate_pem() + smki.user.certificate_pem())
+        trust = self.make(folder)
+        bundle.write_bytes(smki.dcc.certificate_pem() + smki.user.certificate_pem()[:left])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert str(bundle) in str(caught.value)
         Verifier(trust).verify(forge(smki.user))
 
     def test_what_goes_and_what_was_never_good(self, smki, folder):

@@ -186,6 +186,9 @@ class _Reader:
         for number in itertools.count(1):
             begin = _BEGIN.search(octets, position)
             if begin is None:
+                line = octets[position:].rpartition(b"\n")[2]
+                if line and (line.startswith(b"-----BEGIN ") or b"-----BEGIN ".startswith(line)):
+                    self.problem(where, "A PEM block at the end of this is cut short; it was left out.")
                 return
             place = f"{where}, block {number}" if several else where
             end = b"-----END " + begin[1] + b"-----"
