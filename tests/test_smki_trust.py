@@ -543,6 +543,18 @@ class TestSources:
             SmkiTrust(*arguments, **{"policies": ["1.2.3"], **options})
         assert caught.value.code == code
 
+    @pytest.mark.parametrize("form", ["pem", "long", "null", "no text"])
+    def test_contents_mistaken_for_a_path_are_not_quoted(self, smki, form):
+        pem = smki.user.private_key_pem().decode()
+        mistaken = {"pem": pem, "long": pem.replace("/", "") * 9, "null": f"{pem}\0", "no text": f"{pem}\ud800"}[form]
+        root = [smki.root.certificate]
+        for arguments in ([[mistaken]], [root, [mistaken]], [root, [], [mistaken]], [root, [], [], [mistaken]]):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                SmkiTrust(*arguments, policies=[TEST_POLICY_OID])
+            assert caught.value.code == "source"
+            assert pem.splitlines()[1][:20] not in str(caught.value)
+            assert caught.value.__suppress_context__
+
     def test_reload_is_all_or_nothing(self, smki, tmp_path):
         smki.write(tmp_path)
         trust = SmkiTrust(

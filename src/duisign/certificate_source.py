@@ -16,7 +16,7 @@ from cryptography import x509
 from duisign.errors import ConfigurationError
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
-__all__ = ["FoundCertificate", "Problem", "certificates_of", "revocation_lists_of"]
+__all__ = ["FoundCertificate", "Problem", "certificates_of", "revocation_lists_of", "unopened"]
 
 MAX_SOURCE_OCTETS = 64 * 1024 * 1024
 """Octets of a file of certificates or CRLs: room for a CRL of a million entries."""
@@ -54,14 +54,24 @@ def _octets(source: object, where: str) -> Iterator[tuple[str, bytes, bool]]:
         )
     path = Path(source)
     try:
-        if path.is_dir():
-            files = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
-            for file in files:
-                yield str(file), _contents(file), False
-        else:
-            yield str(path), _contents(path), True
-    except OSError as error:
-        raise ConfigurationError("source", f"{error.filename or path} cannot be read: {error.strerror}.") from None
+        named = not path.is_dir()
+        files = [path] if named else sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
+    except (OSError, ValueError) as error:
+        raise unopened(source, where, error) from None
+    for file in files:
+        try:
+            octets = _contents(file)
+        except (OSError, ValueError) as error:
+            raise unopened(source if named else file, where, error) from None
+        yield str(file), octets, named
+
+
+def unopened(source: str | Path, where: str, error: Exception) -> ConfigurationError:
+    """What is said of a file or folder that cannot be opened; `where`: its place in the caller's list."""
+    # A str may be the contents that were mistaken for a path, keys among them: only what was called a path is quoted.
+    name = f"{where} ({source})" if isinstance(source, Path) else where
+    reason = error.strerror if isinstance(error, OSError) else "this is no path"
+    return ConfigurationError("source", f"{name} cannot be opened: {reason}.")
 
 
 def _contents(file: Path) -> bytes:
