@@ -99,7 +99,9 @@ class RevocationIndex:
             issuers = by_name.get(_issuer_of(crl), [])
             signers = [c for c in issuers if c.signs_crls and _signed_by(crl, c.public_key)]
             if not signers:
-                raise _refused(crl, "is not signed by a CA of the store that may sign CRLs")
+                raise _refused(
+                    crl, "is not signed by a CA of the store that may sign CRLs", "load its CA's certificate, or "
+                )
             entry = _read(crl)
             if isinstance(entry, str):
                 raise _refused(crl, entry)
@@ -147,5 +149,5 @@ def _issuer_of(crl: x509.CertificateRevocationList) -> DistinguishedName:
         raise ConfigurationError("crl", "A CRL names a CA that cannot be read: obtain the right one.") from None
 
 
-def _refused(crl: x509.CertificateRevocationList, reason: str) -> ConfigurationError:
-    return ConfigurationError("crl", f"The CRL of {rfc2253(crl.issuer)} {reason}: obtain the right one.")
+def _refused(crl: x509.CertificateRevocationList, reason: str, remedy: str = "") -> ConfigurationError:
+    return ConfigurationError("crl", f"The CRL of {rfc2253(crl.issuer)} {reason}: {remedy}obtain the right one.")
