@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +175,36 @@ class TestPaths:
         ca = self.ca(smki)
         leaf = smki.issue(entity_id=EUI, role=XML_SIGN, issuer=ca)
         Verifier(self.trust_of(smki, ca, leaf)).verify(forge(leaf))
+
+    def test_one_policy_holds_for_the_whole_path(self, smki):
+        """A CA certified for one environment does not speak for another, though both are required policies."""
+        other = "1.2.3.4"
+        leaf, both = (
+            smki.issue(entity_id=EUI, role=XML_SIGN, policies=some) for some in ([other], [other, TEST_POLICY_OID])
+        )
+        ca = smki.issuing_ca.certificate
+        builder = x509.CertificateBuilder(
+            ca.issuer, ca.subject, ca.public_key(), 5, ca.not_valid_before_utc, ca.not_valid_after_utc
+        )
+        mapping = x509.UnrecognizedExtension(ExtensionOID.POLICY_MAPPINGS, bytes.fromhex("300a 3008 06022a03 06022a04"))
+        for extension in ca.extensions:
+            value = extension.value
+            if isinstance(value, x509.CertificatePolicies):
+                # Without anyPolicy.
+                value = x509.CertificatePolicies(
+                    [one for one in value if one.policy_identifier.dotted_string[0] == "1"]
+                )
+            builder = builder.add_extension(value, extension.critical)
+        certified = builder.sign(smki.root.private_key, hashes.SHA256())
+        mapped = builder.add_extension(mapping, critical=False).sign(smki.root.private_key, hashes.SHA256())
+        options = {"policies": [TEST_POLICY_OID, other], "check_revocation": False}
+        SmkiTrust([smki.root.certificate], [ca], **options).validate(leaf.certificate)
+        SmkiTrust([smki.root.certificate], [certified], **options).validate(both.certificate)
+        for authority, one in ((certified, leaf), (mapped, both)):
+            trust = SmkiTrust([smki.root.certificate], [authority], **options)
+            with pytest.raises(duisign.CertificatePathError) as caught:
+                trust.validate(one.certificate)
+            assert caught.value.code == "certificate-policy"
 
     def test_paths_that_are_too_long(self, smki):
         upper = self.ca(smki, path_length=None)
