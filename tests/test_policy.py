@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from base64 import b64encode
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 import duisign
 from duisign import MessageClass, PinnedCertificates, Policy, RemotePartyRole, Signer, SmkiTrust, Verifier
 from duisign.policy import MAY_BE_UNSIGNED, SIGNING_ROLES
 from duisign.testing import TEST_POLICY_OID, Smki
-from forgery import forge
+from forgery import TEMPLATE, forge
 
 DCC_EUI = "00-DB-12-34-A5-00-00-02"
 USER_EUI = "00-DB-12-34-A5-00-00-01"
@@ -278,6 +283,22 @@ class TestRefusals:
             with pytest.raises(duisign.UnknownSignerError) as caught:
                 verifier.verify(forge(smki.user, ("@ISSUER@", name)))
             assert (caught.value.signer or {}).get("issuer") == told
+
+    def test_nor_can_those_of_a_certificate_that_a_message_carries(self, smki):
+        """Anybody makes a certificate of any name, and the refusal tells of it."""
+        key, template = smki.user.private_key, smki.user.certificate
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a\nb\x1b[2J\u202e")])
+        builder = x509.CertificateBuilder(
+            issuer, template.subject, key.public_key(), 5, template.not_valid_before_utc, template.not_valid_after_utc
+        )
+        usage = template.extensions.get_extension_for_class(x509.KeyUsage)
+        made = builder.add_extension(usage.value, usage.critical).sign(key, hashes.SHA256())
+        der = b64encode(made.public_bytes(Encoding.DER)).decode()
+        issuer_serial = TEMPLATE[TEMPLATE.index("<ds:X509IssuerSerial>") : TEMPLATE.index("</ds:X509Data>")]
+        document = forge(smki.user, (issuer_serial, f"<ds:X509Certificate>{der}</ds:X509Certificate>"))
+        with pytest.raises(duisign.CertificatePathError) as caught:
+            Verifier(trust_in(smki)).verify(document)
+        assert caught.value.signer["issuer"] == "CN=a\\0Ab\\1B[2J\\E2\\80\\AE"
 
     def test_names_that_are_no_names_are_not_told(self, smki, verifier):
         with pytest.raises(duisign.SignatureFormatError) as caught:
