@@ -363,6 +363,43 @@ class TestRevocation:
             lenient = make_trust(smki, crls=[crl, root], dangerously_accept_unknown_revocation=True)
             Verifier(lenient).verify(forge(smki.user))
 
+    @pytest.mark.parametrize("how", ["together", "the other way", "added", "added twice"])
+    def test_a_crl_loaded_before_its_time_leaves_the_earlier_in_force(self, smki, how):
+        """As by a clock that is some seconds slow; what the new one revokes is revoked at once."""
+        root, other = smki.crl(issuer=smki.root), smki.issue(entity_id=EUI, role=XML_SIGN)
+        held = smki.issue(entity_id=EUI, role=XML_SIGN)
+        first = self.crl(smki, number=1, revoked=[held])
+        second = self.crl(smki, number=2, revoked=[other], this_update=smki.now + DAY / 4)
+        lists = {"together": [first, second], "the other way": [second, first]}.get(how, [first])
+        moment = [smki.now]
+        trust = make_trust(smki, smki.user, other, held, crls=[*lists, root], now=lambda: moment[0])
+        if how.startswith("added"):
+            Verifier(trust).verify(forge(smki.user))
+            for crl in [second, first] if how == "added twice" else [second]:
+                trust.add_crls([crl])
+        for _ in range(2):
+            Verifier(trust).verify(forge(smki.user))
+        refused(trust, other, duisign.CertificateRevokedError, "certificate-revoked")
+        refused(trust, held, duisign.CertificateRevokedError, "certificate-revoked")
+        moment[0] += DAY / 2
+        Verifier(trust).verify(forge(smki.user))
+        Verifier(trust).verify(forge(held))
+        # The earlier one ends; the later one is past its end too then, and the earlier does not come back.
+        moment[0] = smki.now + 2 * DAY
+        refused(trust, smki.user, duisign.RevocationUnknownError, "revocation-outdated")
+
+    def test_an_earlier_crl_that_is_over_does_not_stand_in(self, smki):
+        over = self.crl(smki, number=1, next_update=smki.now - DAY / 2)
+        ahead = self.crl(smki, number=2, this_update=smki.now + DAY / 4)
+        for lists in (
+            [over, ahead],
+            [ahead, over],
+            [self.crl(smki, number=1), smki.crl(number=2, next_update=smki.now)],
+        ):
+            moment = smki.now + DAY / 8
+            trust = make_trust(smki, crls=[*lists, smki.crl(issuer=smki.root)], now=moment)
+            refused(trust, smki.user, duisign.RevocationUnknownError, "revocation-outdated")
+
     def test_an_outdated_crl_still_revokes(self, smki):
         old = self.crl(smki, this_update=smki.now - 3 * DAY, next_update=smki.now - DAY, revoked=[smki.user])
         trust = make_trust(smki, crls=[old, smki.crl(issuer=smki.root)], dangerously_accept_unknown_revocation=True)
