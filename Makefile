@@ -14,7 +14,7 @@ SHARED := -n logical --dist worksteal
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
 
-# All processors share what does not measure time; the rest has the machine to itself. TESTS="tests/test_x.py" for less,
+# All processors share what does not measure time; the rest has the machine to itself. TESTS="tests/test_signing.py" for less,
 # of which one of the two may then have nothing (5).
 test: $(VENV)/.test $(VENV)/.native
 	$(BIN)/python -m pytest $(SHARED) -m 'not timed' $(TESTS) $(if $(TESTS),|| test $$? = 5)

@@ -76,6 +76,29 @@ def test_a_carried_certificate_is_believed_if_its_path_is_valid(smki):
         Verifier(make_trust(smki)).verify(carried(new, ("@SERIAL@", "5")))
 
 
+@pytest.mark.parametrize(("parts", "read"), [(250, True), (400, False)])
+def test_a_carried_certificate_beyond_measure_is_not_read(smki, parts, read):
+    """The time that a name takes is per part, and anybody can send one of a hundred thousand."""
+    from base64 import b64encode
+
+    key, template = smki.user.private_key, smki.user.certificate
+    subject = x509.Name([*template.subject, *[x509.NameAttribute(NameOID.COMMON_NAME, "x")] * parts])
+    begin, end = template.not_valid_before_utc, template.not_valid_after_utc
+    builder = x509.CertificateBuilder(template.issuer, subject, key.public_key(), 5, begin, end)
+    for extension in template.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    long = Identity(key, builder.sign(smki.issuing_ca.private_key, hashes.SHA256()))
+    der = b64encode(long.certificate.public_bytes(serialization.Encoding.DER)).decode()
+    document = forge(long, ("</ds:X509Data>", f"<ds:X509Certificate>{der}</ds:X509Certificate></ds:X509Data>"))
+    # What is known is found whatever its length.
+    assert Verifier(make_trust(smki, long)).verify(document).certificate == long.certificate
+    if read:
+        assert Verifier(make_trust(smki)).verify(document).certificate == long.certificate
+    else:
+        with pytest.raises(duisign.UnknownSignerError):
+            Verifier(make_trust(smki)).verify(document)
+
+
 class TestPaths:
     def test_unknown_and_unnamed_signers(self, smki):
         refused(make_trust(smki, smki.dcc), smki.user, duisign.UnknownSignerError, "unknown-signer", "signer")

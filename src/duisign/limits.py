@@ -46,6 +46,10 @@ MAX_KEY_CANDIDATES = 16
 MAX_KEY_HINTS = 16
 """Names, numbers and certificates in one KeyInfo. DUIS has one; each certificate costs a hash or the reading of it."""
 
+MAX_CARRIED_CERTIFICATE_OCTETS = 4096
+"""Octets of a certificate that KeyInfo carries and nobody knows. Genuine ones have about 700; each attribute of a name
+costs twice as much as a message."""
+
 MAX_SERIAL_DIGITS = 49
 """Decimal digits of a certificate serial number: RFC 5280 section 4.1.2.2 allows 20 octets."""
 
