@@ -1029,6 +1029,14 @@ class TestReloading:
         refused(ring.reload)
         assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
 
+    def test_an_expired_key_is_none_to_fall_back_on(self, smki, samples, folder):
+        expired = smki.issue(entity_id=USER, role=XML_SIGN, not_after=smki.now - DAY)
+        (folder / "expired.pem").write_bytes(expired.private_key_pem() + expired.certificate_pem())
+        ring = KeyRing(folder)
+        (folder / "user.key").write_bytes(b"junk")
+        assert "user.key" in str(refused(ring.reload))
+        assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
+
     def test_a_problem_of_nobody_s_only_key_is_none_for_the_others(self, folder):
         ring = KeyRing(folder)
         (folder / "odd.key").write_bytes(b"junk")

@@ -95,10 +95,6 @@ class _State:
         kinds: list[tuple[MessageClass | None, _Parties]] = [(None, self.users), *self.dcc.items()]
         return [(kind, who, some) for kind, found in kinds for who, some in found.items()]
 
-    def parties(self) -> set[tuple[MessageClass | None, str]]:
-        """Who has a key that signs at some time, and what."""
-        return {(kind, who) for kind, who, some in self.rows() if any(entry.signer for entry in some)}
-
 
 class KeyRing:
     """Private keys with their certificates, of which each message gets the right one. Shared by threads.
@@ -259,19 +255,26 @@ class KeyRing:
         """Read the sources again; returns the new `problems`.
 
         All or nothing: ConfigurationError says what is broken, and the old state stays in force. Broken is also a
-        state in which a party that had a key has none, while there is a problem that was not there before.
+        state in which a party that had a key that signs, or will, has none, while there is a problem that was not there
+        before.
         """
         with self._lock:
             old = self._state
             signers = {e.certificate.fingerprint: e.signer for e in old.entries if e.signer is not None}
             state = self._build(signers)
             new = [one for one in state.problems if one not in old.problems]
-            if new and not old.parties() <= state.parties():
+            if new and not self._able(old) <= self._able(state):
                 raise ConfigurationError(
                     "key-ring", f"A party would lose its last key for a problem: {new[0].where}: {new[0].sentence}"
                 )
             self._state = state
         return state.problems
+
+    def _able(self, state: _State) -> set[tuple[MessageClass | None, str]]:
+        """Who has a key that signs now or later, and what."""
+        now = self._now()
+        hopeful = {entry for entry in state.entries if self._status(entry, now) in _HOPEFUL}
+        return {(kind, who) for kind, who, some in state.rows() if not hopeful.isdisjoint(some)}
 
     def _build(self, signers: dict[bytes, Signer]) -> _State:
         """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
