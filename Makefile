@@ -5,16 +5,16 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd src/duisign/*.h)
 # Tests that run what is native, without peers, benchmarks and measurements of memory.
-CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_documentation.py \
+CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_documentation%.py \
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
 
-# All processors share what does not measure time; the rest has the machine to itself. TESTS="tests/test_signing.py" for less,
+# All processors share what does not measure time; the rest has the machine to itself. TESTS=tests/test_signing.py for less,
 # of which one of the two may then have nothing (5).
 test: $(VENV)/.test $(VENV)/.native
 	$(BIN)/python -m pytest $(SHARED) -m 'not timed' $(TESTS) $(if $(TESTS),|| test $$? = 5)
@@ -26,6 +26,11 @@ lint: $(VENV)/.lint $(VENV)/.native
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint src
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml --allowlist stubtest-allowlist.txt --ignore-unused-allowlist $(patsubst src/duisign/%.pyi,duisign.%,$(wildcard src/duisign/*.pyi))
+
+# The site, into build/docs: anew each time, for a page that is not read again gives no warning, and warnings are errors.
+docs: $(VENV)/.docs
+	rm -rf build/docs build/doctrees
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
 
 # All suites, whatever one of them says; the summary comes last. BENCH=--check fails when a bar is missed.
 SUITES := bench/bench_sign.py bench/bench_verify.py bench/bench_canonicalize.py bench/bench_scaling.py \
@@ -86,8 +91,8 @@ $(VENV)/.build: pyproject.toml
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	touch $@
 
-# An editable install with extras: $(VENV)/.cli, .test, .lint, .fuzz are stamps named after the extra.
-$(VENV)/.cli $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.build setup.py
+# An editable install with extras: $(VENV)/.cli, .test, .lint, .docs, .fuzz are stamps named after the extra.
+$(VENV)/.cli $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.build setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[$*]"
 	touch $@ $(VENV)/.native
 

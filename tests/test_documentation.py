@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import duisign
+from pages import DOCS, ROOT, blocks_of, outputs_of, run
 
-ROOT = Path(__file__).parents[1]
-DOCS = ROOT / "docs"
 README = (ROOT / "README.md").read_text()
-
-
-def blocks_of(text):
-    return re.findall(r"^```(\w+)\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-
-
 BLOCKS = blocks_of(README)
-SCRIPTS = Path(sys.executable).parent
-
-
-def run(command, folder):
-    environment = {**os.environ, "PATH": f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +30,12 @@ def test_the_two_commands_are_targets_and_ci_runs_them():
     assert lines == [["make", "demo"], ["make", "test"]]
     ci = (ROOT / ".ci" / "run").read_text().splitlines()
     makefile = (ROOT / "Makefile").read_text()
-    for target in ("demo", "test", "lint", "bench", "bench-quick", "count"):
+    for target in ("demo", "test", "lint", "docs", "bench", "bench-quick", "count"):
         assert re.search(rf"^{target}:.*\n(?:\t.*\n)+", makefile, re.MULTILINE)
     for path in re.findall(r"\b(?:bench|tests|src)/[\w/]+\.py\b", makefile):
         assert (ROOT / path).exists(), path
-    commands = {"make demo", "make lint", "make test", "make count", "make bench-quick", "make bench BENCH=--fast"}
-    assert commands <= set(ci)
+    commands = {"make demo", "make lint", "make docs", "make test", "make count", "make bench-quick"}
+    assert commands | {"make bench BENCH=--fast"} <= set(ci)
 
 
 def test_the_commands_of_the_performance_page_are_targets_and_options():
@@ -67,21 +52,6 @@ def test_the_commands_of_the_performance_page_are_targets_and_options():
         assert all(option in ("BENCH=--fast", "BENCH=--check") for option in options), line
     for path in re.findall(r"`(bench/[\w./]+)`", page):
         assert (ROOT / path).exists() or path == "bench/results/", path
-
-
-def outputs_of(blocks, folder):
-    """What the Python examples print, after all examples have run in the folder."""
-    outputs = []
-    for kind, body in blocks:
-        if kind == "python":
-            done = run([sys.executable, "-W", "error", "-c", body], folder)
-            assert (done.returncode, done.stderr) == (0, ""), body
-            outputs.append(done.stdout)
-        elif not body.startswith("make"):
-            for line in body.splitlines():
-                done = run(["bash", "-euo", "pipefail", "-c", line], folder)
-                assert done.returncode == 0, f"{line}\n{done.stderr}"
-    return outputs
 
 
 def test_the_examples_run(folder):
@@ -117,10 +87,12 @@ def test_the_examples_of_batches_run(tmp_path):
 
 def test_the_examples_for_signxml_users_run(folder):
     page = (ROOT / "docs" / "signxml.md").read_text()
-    first, whole, five = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
-    done = run([sys.executable, "-W", "error", "-c", first + whole], folder)
+    first, whole, wire_profile, five = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    done = run([sys.executable, "-W", "error", "-c", first + whole + wire_profile], folder)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "{http://www.dccinterface.co.uk/ServiceUserGateway}Request\n"
+    tag, signed = done.stdout.splitlines()
+    assert tag == "{http://www.dccinterface.co.uk/ServiceUserGateway}Request"
+    assert signed.startswith("DUIS 00-DB-12-34-A5-00-00-01:")
     assert len([line for line in five.splitlines() if line]) <= 5
     before = "from pathlib import Path\nfrom cryptography import x509\nfrom lxml import etree\nimport duisign\n"
     before += 'key = Path("smki/user.key").read_bytes()\n'
@@ -176,6 +148,13 @@ def test_links_and_paths_exist(page):
             for path in paths:
                 parent = Path(paths[0]).parent
                 assert (ROOT / path).exists() or (ROOT / parent / path).exists(), path
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in DOCS.glob("*.md"))])
+def test_the_rows_of_a_table_have_its_columns(page):
+    for table in re.findall(r"(?:^\|.*\n)+", (ROOT / page).read_text(), re.MULTILINE):
+        header, *rows = table.splitlines()
+        assert not [row for row in rows if row.count("|") != header.count("|")]
 
 
 def test_the_version_stands_in_one_place():
