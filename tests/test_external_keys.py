@@ -14,16 +14,10 @@ from lxml import etree
 import duisign
 import duisign.signxml
 from duisign import ConfigurationError, ExternalKeyError, PinnedCertificates, Signer, Verifier
-from duisign.testing import Smki
 
 PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 DOCUMENT = b'<?xml version="1.0"?>\n<a b="1"><c>text</c></a>'
-
-
-@pytest.fixture(scope="module")
-def smki():
-    return Smki.create()
 
 
 @pytest.fixture(params=["both", "tree"])
@@ -199,6 +193,37 @@ def test_options_that_an_external_key_cannot_have(smki):
     with pytest.raises(ConfigurationError) as caught:
         Signer(Remote(smki.user.private_key), smki.user.certificate, deterministic=True)
     assert caught.value.code == "deterministic"
+
+
+class TestKeyRing:
+    def test_it_signs_for_its_party(self, smki, request_document):
+        ring = duisign.KeyRing(
+            [(Remote(smki.user.private_key), smki.user.certificate_pem()), smki.dcc.private_key_pem()]
+        )
+        assert verified(ring.sign(request_document), smki)
+        assert [entry.status.value for entry in ring.entries] == ["signs"]
+
+    def test_one_that_does_not_answer_keeps_none_of_the_others(self, smki, request_document):
+        key = Remote(smki.dcc.private_key, [OSError()])
+        user, dcc = smki.user, smki.dcc
+        ring = duisign.KeyRing([(user.private_key, user.certificate), (key, dcc.certificate)])
+        assert [entry.status.value for entry in ring.entries] == ["signs", "key-unavailable"]
+        (problem,) = ring.problems
+        assert (problem.where, "raised OSError" in problem.sentence) == ("source 2", True)
+        assert verified(ring.sign(request_document), smki)
+        assert ring.reload() == ()
+        assert [entry.status.value for entry in ring.entries] == ["signs", "signs"]
+
+    def test_one_with_the_certificate_of_another(self, smki):
+        with pytest.raises(ConfigurationError) as caught:
+            duisign.KeyRing([(Remote(smki.dcc.private_key), smki.user.certificate)])
+        assert caught.value.code == "key-ring"
+        assert "key-unavailable" in str(caught.value)
+
+    def test_an_option_that_it_cannot_have(self, smki):
+        with pytest.raises(ConfigurationError) as caught:
+            duisign.KeyRing([(Remote(smki.user.private_key), smki.user.certificate)], deterministic=True)
+        assert caught.value.code == "deterministic"
 
 
 class TestAsync:
