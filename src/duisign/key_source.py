@@ -71,11 +71,14 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
     keys: dict[bytes, tuple[Key, list[str]]] = {}
     for key, where in reader.keys:
         keys.setdefault(_point(key.public_key()), (key, []))[1].append(where)
-    pairs = {pair.certificate.fingerprint: pair for pair in reader.pairs}
+    pairs: dict[bytes, KeyPair] = {}
     alone = dict(keys)
     for certificate, where in reader.certificates:
         point = _point(certificate.public_key)
-        if point in keys:
+        external = reader.external.get(certificate.fingerprint)
+        if external is not None:
+            pairs.setdefault(certificate.fingerprint, KeyPair(external, certificate, where))
+        elif point in keys:
             alone.pop(point, None)
             key, places = keys[point]
             both = where if where in places else f"{places[0]}, {where}"
@@ -118,7 +121,8 @@ class _Reader:
         self._asked: dict[str, bytes] = {}
         self.keys: list[tuple[Key, str]] = []
         self.certificates: list[tuple[OrganisationCertificate, str]] = []
-        self.pairs: list[KeyPair] = []
+        # By the fingerprint of the certificate.
+        self.external: dict[bytes, AnyExternalKey] = {}
         self.problems: list[Problem] = []
 
     def problem(self, where: str, sentence: str) -> None:
@@ -291,7 +295,8 @@ class _Reader:
         second.read(certificate, where)
         if is_external(key):
             self.problems += second.problems
-            self.pairs += [KeyPair(key, one, where) for one, _ in second.certificates]
+            self.certificates += second.certificates
+            self.external |= dict.fromkeys([one.fingerprint for one, _ in second.certificates], key)
             return
         first._asked = self._asked
         first.read(key, where)

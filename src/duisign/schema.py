@@ -12,7 +12,6 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
-from xml.sax.saxutils import quoteattr
 
 from lxml import etree
 
@@ -187,15 +186,15 @@ def _driver(trees: dict[str, _Element], addresses: dict[str, str]) -> bytes:
     """A schema that imports those which no other refers to, each the only one of its namespace."""
     referred = {one.get("schemaLocation") for tree in trees.values() for one in tree.iter(*_REFERENCES)}
     namespaces: dict[str, str] = {}
-    imports = []
+    # Only a schema with a namespace may import one without.
+    driver = etree.Element(f"{_XSD}schema", targetNamespace=f"{_ADDRESS}driver")
     for name, tree in trees.items():
         if addresses[name] not in referred:
             namespace = tree.get("targetNamespace", "")
             other = namespaces.setdefault(namespace, name)
             if other != name:
                 raise _unusable(f"{other} and {name} are for one namespace: leave the one in the folder that is meant.")
-            attribute = f" namespace={quoteattr(namespace)}" if namespace else ""
-            imports.append(f"<import{attribute} schemaLocation={quoteattr(addresses[name])}/>")
-    # Only a schema with a namespace may import one without.
-    begin = f'<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="{_ADDRESS}driver">'
-    return f"{begin}{''.join(imports)}</schema>".encode()
+            imported = etree.SubElement(driver, f"{_XSD}import", schemaLocation=addresses[name])
+            if namespace:
+                imported.set("namespace", namespace)
+    return etree.tostring(driver)
