@@ -674,7 +674,7 @@ class TestProcess:
             ["--no-such-option"],
             ["no-such-command"],
             ["sign", "--profile", "other"],
-            ["sign", "a", "b"],
+            ["sign", "a", "b", "c", "d"],
         ):
             done = run(*arguments)
             assert (done.returncode, done.stdout) == (ERROR, b"")

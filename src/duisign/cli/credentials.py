@@ -118,7 +118,8 @@ def load_signing_certificate(name: str | None, key: ec.EllipticCurvePrivateKey |
     if not fitting:
         raise _missing(f"No certificate in {name} holds the public key of the private key: give the key's own.")
     if len(fitting) > 1:
-        raise _missing(f"Several certificates in {name} may be this key's: give a file with the one to be named.")
+        fit = "may be the key's" if key is None else "hold this key"
+        raise _missing(f"Several certificates in {name} {fit}: give a file with the one to be named.")
     return fitting.pop()
 
 
