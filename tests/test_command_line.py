@@ -679,7 +679,11 @@ class TestProcess:
             done = run(*arguments)
             assert (done.returncode, done.stdout) == (ERROR, b"")
             assert b"Usage: duisign" in done.stderr
-        for arguments in (["verify", "-", "-", "--cert=x"], ["verify", "a", "b", "c", "-o", "d"], ["sign", "--key=-"]):
+        for arguments in (
+            ["verify", "-", "-", "--cert=x"],
+            ["verify", "a", "b", "-o", "c"],
+            ["sign", "--key=-"],
+        ):
             done = run(*arguments)
             assert done.returncode == ERROR
             assert said(done)

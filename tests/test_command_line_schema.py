@@ -110,6 +110,10 @@ class TestArguments:
         assert run(folder, "verify", "signed.xml", "user.pem")[0] == 0
         assert run(folder, "verify", "signed.xml", "signed.xml", "user.pem")[0] == 0
         assert run(folder, "verify", "signed.xml")[0] == 3
+        # A message never becomes the certificate that is trusted.
+        (folder / "forged.xml").write_bytes((folder / "user.pem").read_bytes())
+        status, _, err = run(folder, "verify", "signed.xml", "forged.xml")
+        assert (status, "No certificate is given" in err) == (3, True)
         assert run(folder, "sign", "request.xml", "user.pem", "--key", "user.key")[0] == 0
         assert run(folder, "sign", "request.xml", "user.pem")[0] == 3
 

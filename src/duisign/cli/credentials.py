@@ -23,6 +23,7 @@ from duisign.trust import PinnedCertificates
 __all__ = [
     "certificate_files",
     "certificates_in",
+    "is_certificate_name",
     "load_external_key",
     "load_pinned",
     "load_private_key",
@@ -159,6 +160,15 @@ def _missing(sentence: str) -> Failure:
 def read_credentials(name: str) -> bytes:
     """The octets of a file of keys or certificates; raises Failure(KEY_MISSING)."""
     return read_octets(name, MAX_CREDENTIAL_OCTETS, status=ExitStatus.KEY_MISSING)
+
+
+def is_certificate_name(name: str) -> bool:
+    """Whether a file is named as certificates are.
+
+    What it holds is not asked: a message may hold a certificate of its sender's making, and must not become the trusted
+    one when --cert is forgotten.
+    """
+    return Path(name).suffix.lower() in _FOLDER_SUFFIXES
 
 
 def certificate_files(name: str) -> list[str]:

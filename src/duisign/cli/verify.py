@@ -9,7 +9,7 @@ import typer
 
 from duisign.algorithms import Profile
 from duisign.cli.batch_options import BatchOptions, Glob, Ndjson, ReportFile, Workers
-from duisign.cli.credentials import load_pinned
+from duisign.cli.credentials import is_certificate_name, load_pinned
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import STANDARD_STREAM, is_folder, note, read_document, write_octets, write_text
 from duisign.cli.schema_options import SchemaFolder, load_schema
@@ -117,12 +117,13 @@ def verify(
     valid or not signed, 3 if trusted certificates or CRLs are missing or cannot be read, 2 if a document cannot be
     read.
 
-    Without --cert and --root, the last argument is the trusted certificate, as in: duisign verify message.xml cert.pem
+    Without --cert and --root, the last argument is the trusted certificate if it is named as one (.pem, .crt, .cer,
+    .der, .pub), as in: duisign verify message.xml cert.pem
 
     With --root, the SMKI tells who is trusted, and the roles of DUIS who may sign what (the check "policy").
     """
     names = files or [STANDARD_STREAM]
-    if not cert and not root and len(names) > 1:
+    if not cert and not root and len(names) > 1 and is_certificate_name(names[-1]):
         *names, last = names
         cert = [last]
     if schema_first and schema is None:
