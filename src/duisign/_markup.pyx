@@ -291,6 +291,61 @@ def splice(bytes document not None, bytes insertion not None, int drop_child, bi
     return result
 
 
+cdef struct Leaf:
+    const char* start
+    const char* end
+
+
+cdef int find_leaf(const char* start, const char* end, int outer, int inner, Leaf* found) noexcept nogil:
+    """The content of child element `inner` of child element `outer` of the root. 0; -1 if there is none."""
+    cdef Scanner scanner
+    cdef Markup kind
+    cdef int depth = 0
+    cdef int[2] numbers
+    numbers[0] = numbers[1] = -1
+    found.start = NULL
+    scanner.at = start
+    scanner.end = end
+    while True:
+        kind = next_markup(&scanner)
+        if kind == START_TAG or kind == EMPTY_TAG:
+            if depth == 1:
+                numbers[0] += 1
+                numbers[1] = -1
+            elif depth == 2:
+                numbers[1] += 1
+                if numbers[0] == outer and numbers[1] == inner:
+                    found.start = scanner.at
+                    if kind == EMPTY_TAG:
+                        found.end = scanner.at
+                        return 0
+            if kind == START_TAG:
+                depth += 1
+        elif kind == END_TAG:
+            depth -= 1
+            if depth == 2 and found.start != NULL:
+                found.end = scanner.start
+                return 0
+        elif kind == FINISH or kind == MALFORMED:
+            return -1
+
+
+def leaf(bytes document not None, int outer, int inner):
+    """Where the content of child element number `inner` of the root's child element number `outer` starts and ends.
+
+    Both count from 0. ValueError if the document is not well-formed as far as this needs, or has no such element.
+    """
+    cdef const char* start = PyBytes_AS_STRING(document)
+    cdef const char* end = start + len(document)
+    cdef Leaf found
+    cdef int status
+    with nogil:
+        status = find_leaf(start, end, outer, inner, &found)
+    if status < 0:
+        raise ValueError("no such element in a well-formed document")
+    return found.start - start, found.end - start
+
+
 cdef struct Run:
     const char* start
     const char* end

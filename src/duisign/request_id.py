@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from duisign.errors import DocumentError
 
-__all__ = ["RequestId", "collapsed", "entity_id_of", "sole_identifier"]
+__all__ = ["COUNTER_END", "RequestId", "collapsed", "entity_id_of", "sole_identifier"]
 
 _SPACE = "[ \t\r\n]"
 # Written out: with repetitions it takes three times as long, for each message.
@@ -15,7 +15,8 @@ _EUI64 = "-".join(["[0-9A-Fa-f][0-9A-Fa-f]"] * 8)
 _FORM = re.compile(rf"{_SPACE}*({_EUI64}):({_EUI64}):([0-9]{{1,20}}){_SPACE}*", re.ASCII)
 _ENTITY_ID = re.compile(r"[0-9A-F]{16}", re.ASCII)
 _SPACES = re.compile(f"{_SPACE}+")
-_COUNTER_END = 1 << 64
+COUNTER_END = 1 << 64
+"""The first number that is no counter any more."""
 
 
 def collapsed(text: str) -> str:
@@ -48,7 +49,7 @@ class RequestId(NamedTuple):
         if match is not None:
             originator, target, digits = match.groups()
             counter = int(digits)
-            if counter < _COUNTER_END:
+            if counter < COUNTER_END:
                 return cls(originator.upper(), target.upper(), counter)
         raise DocumentError(
             "request-id", "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter."
