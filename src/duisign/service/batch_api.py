@@ -29,7 +29,7 @@ _Work = Callable[[MessageLine], tuple[bytes, dict[str, Any]]]
 
 
 class _Stream(StreamingResponse):
-    """Sends what there is to send, and reads nothing by itself: the body is still being read by what makes the answer."""
+    """Reads nothing by itself: whoever makes the answer still reads the body."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
