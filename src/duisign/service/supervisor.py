@@ -134,6 +134,9 @@ class Supervisor:
             os.kill(pid, number)
 
     def _stop(self) -> None:
+        for one in self._sockets:
+            # Workers close theirs: nobody shall be kept waiting by one that is left.
+            one.close()
         self._tell(signal.SIGTERM)
         end = time.monotonic() + self._settings.server.shutdown_timeout + _GRACE
         while self._workers:
