@@ -138,15 +138,18 @@ async def run_closed(
     seconds: float,
     check: Check | None = None,
 ) -> Run:
-    """As many requests as the server takes: each connection sends the next one as soon as its answer is there."""
+    """As many requests as the server takes: each connection sends the next one as soon as its answer is there.
+
+    Ends before its time if there are no more.
+    """
     run = Run()
     clock = time.perf_counter
     begin = clock()
 
     async def work() -> None:
         connection = await Connection.open(*address)
-        while clock() - begin < seconds:
-            number, request = next(requests)
+        while clock() - begin < seconds and (upcoming := next(requests, None)) is not None:
+            number, request = upcoming
             start = clock()
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
