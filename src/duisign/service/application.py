@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
-
-from starlette.routing import Route, Router
 
 from duisign.errors import ConfigurationError
 from duisign.service.authentication import Callers
@@ -43,27 +42,21 @@ class Application:
         dcc = DccApi(engine, runner, preserve_counter=settings.signing.preserve_counter)
         one, many = MessageApi(engine, runner), BatchApi(engine, runner)
         probes = Probes(engine, self.metrics)
-        tool = Address(method="POST", error=dcc_error)
-        post, stream = Address(method="POST"), Address(method="POST", is_stream=True)
-        get, probe = Address(method="GET"), Address(method="GET", is_open=True)
-        table = {
-            "/sign": (tool, dcc.sign),
-            "/verify": (tool, dcc.verify),
-            "/v1/sign": (post, one.sign),
-            "/v1/verify": (post, one.verify),
-            "/v1/sign/batch": (stream, many.sign),
-            "/v1/verify/batch": (stream, many.verify),
-            "/healthz": (probe, probes.health),
-            "/readyz": (probe, probes.ready),
-            "/metrics": (get, probes.numbers),
-            "/openapi.json": (get, probes.openapi),
-            "/docs": (get, probes.docs),
+        post, get = partial(Address, method="POST"), partial(Address, method="GET")
+        addresses = {
+            "/sign": post(endpoint=dcc.sign, error=dcc_error),
+            "/verify": post(endpoint=dcc.verify, error=dcc_error),
+            "/v1/sign": post(endpoint=one.sign),
+            "/v1/verify": post(endpoint=one.verify),
+            "/v1/sign/batch": post(endpoint=many.sign, is_stream=True),
+            "/v1/verify/batch": post(endpoint=many.verify, is_stream=True),
+            "/healthz": get(endpoint=probes.health, is_open=True),
+            "/readyz": get(endpoint=probes.ready, is_open=True),
+            "/metrics": get(endpoint=probes.numbers),
+            "/openapi.json": get(endpoint=probes.openapi),
+            "/docs": get(endpoint=probes.docs),
         }
-        routes = [Route(path, endpoint, methods=[address.method]) for path, (address, endpoint) in table.items()]
-        addresses = {path: address for path, (address, _) in table.items()}
-        self._gate = Gate(
-            Router(routes, redirect_slashes=False), addresses, self._callers, self.metrics, log, settings.server
-        )
+        self._gate = Gate(addresses, self._callers, self.metrics, log, settings.server)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from starlette.requests import ClientDisconnect
+from starlette.requests import ClientDisconnect, Request
 
 from duisign.errors import DuisignError
 from duisign.service.authentication import Callers
@@ -20,7 +20,7 @@ from duisign.service.settings import ServerSettings
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 __all__ = ["Address", "Gate"]
 
@@ -30,16 +30,21 @@ _GONE = 499
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """One path. `error`: how its refusals look. `is_open`: for everybody, and at any load. `is_stream`: the limits of
+    """One path, and what answers there. `error`: how its refusals look. `is_open`: for everybody, and at any load. `is_stream`: the limits of
     time and size hold for each part of its body, not for the whole."""
 
     method: str
+    endpoint: Callable[[Request], Awaitable[Response]]
     error: Callable[[DuisignError], Response] = problem
     is_open: bool = False
     is_stream: bool = False
 
 
-_ELSEWHERE = Address(method="GET")
+async def _nothing(request: Request) -> Response:
+    raise RequestError("not-found", "There is nothing at this address: /docs lists what there is.", 404)
+
+
+_ELSEWHERE = Address(method="", endpoint=_nothing)
 
 
 class Gate:
@@ -47,14 +52,12 @@ class Gate:
 
     def __init__(
         self,
-        inner: ASGIApp,
         addresses: Mapping[str, Address],
         callers: Callers,
         metrics: Metrics,
         log: EventLog,
         limits: ServerSettings,
     ) -> None:
-        self._inner = inner
         self._addresses = addresses
         self._callers = callers
         self._metrics = metrics
@@ -86,7 +89,8 @@ class Gate:
         try:
             self._admit(scope, address)
             async with asyncio.timeout(None if address.is_stream else self._limits.request_timeout):
-                await self._inner(scope, exchange.receive, exchange.send)
+                response = await address.endpoint(Request(scope, exchange.receive))
+                await response(scope, exchange.receive, exchange.send)
             return
         except ClientDisconnect:
             return
@@ -116,9 +120,7 @@ class Gate:
             self._callers.check(scope["headers"])
             if self._at_work > self._limits.max_concurrent_requests:
                 raise RequestError("busy", "Too many requests are at work: come again later.", 503, self._later())
-        if address is _ELSEWHERE:
-            raise RequestError("not-found", "There is nothing at this address: /docs lists what there is.", 404)
-        if scope["method"] != address.method:
+        if scope["method"] != address.method and address is not _ELSEWHERE:
             raise RequestError("method", f"Here the method is {address.method}.", 405, {"Allow": address.method})
 
     def _later(self) -> dict[str, str]:
