@@ -30,8 +30,11 @@ _GONE = 499
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """One path, and what answers there. `error`: how its refusals look. `is_open`: for everybody, and at any load. `is_stream`: the limits of
-    time and size hold for each part of its body, not for the whole."""
+    """One path, and what answers there.
+
+    `error`: how its refusals look. `is_open`: for everybody, and at any load. `is_stream`: the limits of time and size
+    hold for each part of its body, not for the whole.
+    """
 
     method: str
     endpoint: Callable[[Request], Awaitable[Response]]
