@@ -5,16 +5,20 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 NATIVE := $(wildcard src/duisign/*.pyx src/duisign/*.pxd src/duisign/*.h)
 # Tests that run what is native, without peers, benchmarks and measurements of memory.
-CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_documentation.py \
+CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_documentation%.py \
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
+SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
 
+# All processors share what does not measure time; the rest has the machine to itself. TESTS=tests/test_signing.py for less,
+# of which one of the two may then have nothing (5).
 test: $(VENV)/.test $(VENV)/.native
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(SHARED) -m 'not timed' $(TESTS) $(if $(TESTS),|| test $$? = 5)
+	$(BIN)/python -m pytest -m timed $(TESTS) $(if $(TESTS),|| test $$? = 5)
 
 lint: $(VENV)/.lint $(VENV)/.native
 	$(BIN)/ruff check .
@@ -23,9 +27,14 @@ lint: $(VENV)/.lint $(VENV)/.native
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml --allowlist stubtest-allowlist.txt --ignore-unused-allowlist $(patsubst src/duisign/%.pyi,duisign.%,$(wildcard src/duisign/*.pyi))
 
+# The site, into build/docs: anew each time, for a page that is not read again gives no warning, and warnings are errors.
+docs: $(VENV)/.docs
+	rm -rf build/docs build/doctrees
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --doctree-dir build/doctrees docs build/docs
+
 # All suites, whatever one of them says; the summary comes last. BENCH=--check fails when a bar is missed.
 SUITES := bench/bench_sign.py bench/bench_verify.py bench/bench_canonicalize.py bench/bench_scaling.py \
-	bench/bench_parts.py bench/bench_workers.py bench/bench_batches.py bench/summary.py
+	bench/bench_parts.py bench/bench_workers.py bench/bench_batches.py bench/bench_service.py bench/summary.py
 
 bench: $(VENV)/.test $(VENV)/.native
 	@status=0; for suite in $(SUITES); do $(BIN)/python $$suite $(BENCH) || status=1; done; exit $$status
@@ -52,7 +61,7 @@ sanitize: $(VENV)/.test build/sanitize/.built
 	PYTHONPATH=build/sanitize/lib PYTHONMALLOC=malloc ASAN_OPTIONS=detect_leaks=0:allocator_may_return_null=1 \
 		UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
 		LD_PRELOAD="$(foreach library,asan ubsan stdc++,$(shell $(CC) -print-file-name=lib$(library).so))" \
-		$(BIN)/python -m pytest -q -m 'not release_build' $(CORE)
+		$(BIN)/python -m pytest -q $(SHARED) -m 'not release_build and not timed' $(CORE)
 
 # FUZZ="--seconds 60" for a short run; without it five million executions.
 fuzz: $(VENV)/.fuzz build/fuzz/.built
@@ -82,8 +91,8 @@ $(VENV)/.build: pyproject.toml
 		'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	touch $@
 
-# An editable install with extras: $(VENV)/.cli, .test, .lint, .fuzz are stamps named after the extra.
-$(VENV)/.cli $(VENV)/.test $(VENV)/.lint $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.build setup.py
+# An editable install with extras: $(VENV)/.cli, .test, .lint, .docs, .fuzz are stamps named after the extra.
+$(VENV)/.cli $(VENV)/.test $(VENV)/.lint $(VENV)/.docs $(VENV)/.fuzz: $(VENV)/.%: $(VENV)/.build setup.py
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --editable ".[$*]"
 	touch $@ $(VENV)/.native
 

@@ -27,11 +27,12 @@ from statistics import median
 import uvloop
 
 import duisign
-from adapters.remote import peers
+from adapters.remote import peers, unsupported_if_missing
 from environment import machine, versions
 from http_client import Answer, Run, post, run_closed, run_paced
 from service_servers import Running, ours, tool
 from service_soak import Mix, Soak, soak
+from task import UnsupportedError
 
 AT_LEAST = 6.0
 """The bar of issue 5 on the ratio of requests per second."""
@@ -183,7 +184,13 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of ours; as many as processors")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="mix good and bad requests for so long")
     options = parser.parse_args()
-    documents = templates()
+    try:
+        with unsupported_if_missing():
+            documents = templates()
+            peers().require_program("javac")
+    except UnsupportedError as error:
+        print(f"Not measured: {error}")
+        return 0
     with tempfile.TemporaryDirectory() as scratch:
         if options.soak is not None:
             work = soak_and_tell(documents, Path(scratch), workers=options.workers, minutes=options.soak)

@@ -16,7 +16,7 @@ from duisign.batch import available_workers, results_in_order
 from duisign.limits import CHUNK_DOCUMENTS, CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
 
-SECONDS = 60
+SECONDS = 120
 MEGABYTE = 1_000_000
 
 
@@ -346,6 +346,7 @@ class TestEndings:
     def test_never_begun(self, signer, request_document):
         signer.sign_many([request_document], workers=3)
 
+    @pytest.mark.timed
     def test_threads_stop_in_the_middle_of_a_chunk(self):
         def call(item):
             time.sleep(0.05)

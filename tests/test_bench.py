@@ -75,6 +75,7 @@ def test_the_bars_of_the_issue_are_held_against_both_forms_of_signxml():
         assert against[SIGNXML]
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("job", ["sign", "verify"])
 def test_duisign_is_faster_than_signxml(job):
     """By the fastest of many short rounds: the machine may be busy with other tests."""
@@ -87,6 +88,7 @@ def test_duisign_is_faster_than_signxml(job):
         assert report.ratio(row, OURS, LIMIT).fastest > 1
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize(
     "bar",
     [

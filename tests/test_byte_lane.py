@@ -403,7 +403,7 @@ def open_comment(count):
     return "<a> " + "<!-- " * count
 
 
-@pytest.mark.release_build
+@pytest.mark.timed
 @pytest.mark.parametrize("options", [(0, False, True), (2, True, True)], ids=str)
 @pytest.mark.parametrize(
     "shape", [many_attributes, many_namespaces, many_comments_in_leaves, many_sections, open_comment]

@@ -283,7 +283,7 @@ class TestStreams:
             process.stdin.write(lines({"id": 1, "message": "<a/>"}))
             process.stdin.flush()
             assert process.stderr.read() == b""
-            assert process.wait(30) == ERROR
+            assert process.wait(120) == ERROR
 
     @pytest.mark.parametrize("name", ["-", "out.ndjson"])
     def test_an_interruption_while_it_waits(self, desk: Desk, name: str) -> None:
@@ -306,7 +306,7 @@ class TestStreams:
                     time.sleep(0.01)
                 time.sleep(0.5)
             process.send_signal(signal.SIGINT)
-            rest, errors = process.communicate(timeout=30)
+            rest, errors = process.communicate(timeout=120)
         assert (process.returncode, rest) == (128 + signal.SIGINT, b"")
         interrupted, summary = errors.splitlines()
         assert interrupted == b"duisign: Interrupted."
@@ -344,6 +344,7 @@ class TestStreams:
         assert found == [(1, b"short"), (2, None), (3, b"last")]
         assert MessageLine(None).problem == "The line is longer than 0 MiB."
 
+    @pytest.mark.release_build
     def test_memory_does_not_grow_with_the_lines(self, desk: Desk) -> None:
         line = lines({"id": 1, "message": "<a/>"})
         peaks = []

@@ -72,7 +72,7 @@ def run(*arguments: str | Path, stdin: bytes = b"", **environment: str) -> Done[
         input=stdin,
         capture_output=True,
         env=ENVIRONMENT | environment,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert b"Traceback" not in done.stderr

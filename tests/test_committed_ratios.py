@@ -68,6 +68,7 @@ def test_the_committed_ratios_are_of_all_workloads():
     assert all(set(one) == {COST, LEAD} for one in ratios.values())
 
 
+@pytest.mark.timed
 def test_the_suite_measures_and_fails_for_a_ratio_that_nobody_reaches(tmp_path):
     """The same measurement: against what it can and what it cannot reach."""
 

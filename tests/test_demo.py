@@ -138,7 +138,12 @@ def test_the_commands_that_it_names_work(tmp_path: Path) -> None:
     commands = [line.strip() for line in done.stdout.splitlines() if line.startswith("  duisign ")]
     results = [
         subprocess.run(
-            ["bash", "-o", "pipefail", "-c", command], env=ENVIRONMENT, capture_output=True, text=True, check=False
+            ["bash", "-o", "pipefail", "-c", command],
+            # Long paths: no title is folded.
+            env=ENVIRONMENT | {"COLUMNS": "400"},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         for command in commands
     ]

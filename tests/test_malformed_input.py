@@ -272,6 +272,7 @@ class TestProportion:
         strict = duisign.Signer(smki.user.private_key, smki.user.certificate, profile=duisign.Profile.SIGNXML)
         assert error_of(strict.sign, document.replace(self.SIGNATURE.encode(), b"")).code == "canonical-form-too-large"
 
+    @pytest.mark.timed
     def test_time_grows_with_the_size(self):
         import time
 

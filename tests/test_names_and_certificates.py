@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import subprocess
 
 import pytest
@@ -10,13 +11,38 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import duisign
 from duisign import PinnedCertificates, RemotePartyRole
+from duisign._request_id import identifier_parts
 from duisign.distinguished_name import comparable_name, parse_name, rfc2253
 from duisign.organisation_certificate import OrganisationCertificate
+
+EUI64 = "[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){7}"
+REQUEST_ID = re.compile(f"[ \\t\\r\\n]*({EUI64}):({EUI64}):([0-9]{{1,20}})[ \\t\\r\\n]*", re.ASCII)
+
+
+@st.composite
+def near_request_ids(draw):
+    """RequestIDs, of which many have a character more, less or other."""
+    counter = draw(st.one_of(st.integers(0, 2**64 + 9), st.integers(2**64 - 9, 2**64 + 9)))
+    zeros = draw(st.integers(0, 3))
+    eui64 = st.tuples(st.binary(min_size=8, max_size=8), st.sampled_from([str.upper, str.lower, str.title])).map(
+        lambda drawn: drawn[1](drawn[0].hex("-"))
+    )
+    text = f"{draw(eui64)}:{draw(eui64)}:{'0' * zeros}{counter}"
+    edit = draw(st.sampled_from(["none", "insert", "delete", "replace", "around"]))
+    where = draw(st.integers(0, len(text) - 1))
+    what = draw(st.sampled_from([*" \t\r\n:-0aAgG\0/@`\x0b\xa0\u0661\ud800", ""]))
+    return {
+        "none": text,
+        "insert": text[:where] + what + text[where:],
+        "delete": text[:where] + text[where + 1 :],
+        "replace": text[:where] + what + text[where + 1 :],
+        "around": f"{what}{text}{what}",
+    }[edit]
 
 
 def name(*parts):
@@ -271,9 +297,21 @@ class TestMessages:
             "00-DB-12-34-A5-00-00-01:00-DB-12-34-A5-00-00-02:\u0661",
             "00DB1234A5000001:00-DB-12-34-A5-00-00-02:1",
             "00-DB-12-34-A5-00-00-01:00-DB-12-34-A5-00-00-02:1 2",
+            "00-DB-12-34-A5-00-00-01:00-DB-12-34-A5-00-00-02:\ud800",
+            b"00-DB-12-34-A5-00-00-01:00-DB-12-34-A5-00-00-02:1",
+            None,
         ],
     )
     def test_malformed_request_ids(self, text):
         with pytest.raises(duisign.DocumentError) as caught:
             duisign.RequestId.parse(text)
         assert caught.value.code == "request-id"
+
+    @settings(max_examples=2000)
+    @given(text=near_request_ids())
+    def test_they_are_read_as_a_regular_expression_reads_them(self, text):
+        match = REQUEST_ID.fullmatch(text)
+        expected = None
+        if match is not None and int(match[3]) < 2**64:
+            expected = (match[1].upper(), match[2].upper(), int(match[3]))
+        assert identifier_parts(text) == expected

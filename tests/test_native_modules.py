@@ -22,6 +22,7 @@ MODULES = [
     "_message_facts",
     "_octets",
     "_pointers",
+    "_request_id",
     "_signature_element",
     "_signature_frame",
     "_signature_value",

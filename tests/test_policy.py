@@ -475,7 +475,7 @@ class TestWhoMaySignInnerMessages:
                 s1sp.verify_inner(message)
 
 
-@pytest.mark.release_build
+@pytest.mark.timed
 def test_what_the_policy_costs_is_within_a_tenth(smki, samples):
     """Verifier(SmkiTrust), everything on and warm, against Verifier(PinnedCertificates), interleaved in one run.
 

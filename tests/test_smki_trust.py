@@ -628,7 +628,7 @@ def test_reloading_under_load(smki, tmp_path):
     assert verdicts[0] > 100
 
 
-@pytest.mark.release_build
+@pytest.mark.timed
 def test_ten_thousand_certificates(smki):
     """Loading under 3 s; look-up does not depend on the number."""
     key = ec.generate_private_key(ec.SECP256R1())

@@ -11,6 +11,7 @@ from duisign.errors import SignatureFormatError
 from duisign.limits import MAX_SERIAL_DIGITS
 
 if TYPE_CHECKING:
+    from duisign.organisation_certificate import OrganisationCertificate
     from duisign.trust import Hints, Signatory
 
 __all__ = ["CertificateIndex", "embedded_certificates", "named_signer"]
@@ -38,7 +39,7 @@ class CertificateIndex:
     Built once and not changed afterwards; shared by threads.
     """
 
-    __slots__ = ("_answers", "_by_digest", "_by_key_identifier", "_by_serial", "_by_subject", "_names")
+    __slots__ = ("_answers", "_by_digest", "_by_key_identifier", "_by_serial", "_by_subject", "_names", "_namesakes")
 
     def __init__(self, signatories: Iterable[Signatory]) -> None:
         self._by_serial: dict[int, list[Signatory]] = {}
@@ -47,6 +48,7 @@ class CertificateIndex:
         self._by_subject: dict[DistinguishedName, list[Signatory]] = {}
         self._names: dict[str, DistinguishedName] = {}
         self._answers: dict[Hashable, list[Signatory]] = {}
+        self._namesakes: set[bytes] = set()
         for signatory in signatories:
             certificate = signatory.certificate
             assert certificate is not None
@@ -57,6 +59,17 @@ class CertificateIndex:
             if certificate.key_identifier is not None:
                 self._by_key_identifier.setdefault(certificate.key_identifier, []).append(signatory)
             self._by_subject.setdefault(certificate.subject, []).append(signatory)
+        for same_number in self._by_serial.values():
+            for one in (entry.certificate for entry in same_number if len(same_number) > 1):
+                if one is not None and len(self.same_name(one.issuer, one.serial_number)) > 1:
+                    self._namesakes.add(one.fingerprint)
+
+    def has_namesake(self, certificate: OrganisationCertificate) -> bool:
+        """Whether another certificate of the index has this one's issuer and serial number."""
+        # Asked for each message, so known of those in the index.
+        if certificate.fingerprint in self._by_digest:
+            return certificate.fingerprint in self._namesakes
+        return bool(self.same_name(certificate.issuer, certificate.serial_number))
 
     def find(self, hints: Hints) -> list[Signatory]:
         """The certificates that fit every hint; of embedded certificates one must be it.
@@ -83,7 +96,7 @@ class CertificateIndex:
         return found or []
 
     def same_name(self, issuer: DistinguishedName, serial_number: int) -> list[Signatory]:
-        """The certificates with this issuer and serial number; more than one is a conflict."""
+        """The certificates with this issuer and serial number."""
         candidates = self._by_serial.get(serial_number, ())
         return [e for e in candidates if e.certificate is not None and e.certificate.issuer == issuer]
 

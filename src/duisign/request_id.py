@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from duisign._request_id import identifier_parts
 from duisign.errors import DocumentError
 
-__all__ = ["COUNTER_END", "RequestId", "collapsed", "entity_id_of", "sole_identifier"]
+__all__ = ["RequestId", "collapsed", "entity_id_of", "sole_identifier"]
 
 _SPACE = "[ \t\r\n]"
-# Written out: with repetitions it takes three times as long, for each message.
-_EUI64 = "-".join(["[0-9A-Fa-f][0-9A-Fa-f]"] * 8)
-_FORM = re.compile(rf"{_SPACE}*({_EUI64}):({_EUI64}):([0-9]{{1,20}}){_SPACE}*", re.ASCII)
 _ENTITY_ID = re.compile(r"[0-9A-F]{16}", re.ASCII)
 _SPACES = re.compile(f"{_SPACE}+")
-COUNTER_END = 1 << 64
-"""The first number that is no counter any more."""
 
 
 def collapsed(text: str) -> str:
@@ -45,15 +41,12 @@ class RequestId(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> RequestId:
         """Read the text of a RequestID or ResponseID; raises DocumentError."""
-        match = _FORM.fullmatch(text) if isinstance(text, str) else None
-        if match is not None:
-            originator, target, digits = match.groups()
-            counter = int(digits)
-            if counter < COUNTER_END:
-                return cls(originator.upper(), target.upper(), counter)
-        raise DocumentError(
-            "request-id", "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter."
-        )
+        parts = identifier_parts(text)
+        if parts is None:
+            raise DocumentError(
+                "request-id", "The RequestID is not ORIGINATOR:TARGET:COUNTER with EUI-64s and a 64-bit counter."
+            )
+        return cls._make(parts)
 
     def __str__(self) -> str:
         return f"{self.originator}:{self.target}:{self.counter}"

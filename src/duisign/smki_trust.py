@@ -226,16 +226,14 @@ class SmkiTrust:
                 "unknown-signer", "KeyInfo names no certificate: have the sender write X509IssuerSerial."
             )
         index = self._state.index
-        found, known = index.find(hints), 1
-        if not found:
-            found, known = _embedded(index, hints), 0
+        found = index.find(hints) or _embedded(index, hints)
         if not found:
             raise UnknownSignerError(
                 "unknown-signer", "KeyInfo names no known certificate: obtain it from the SMKI repository."
             )
         certificate = found[0].certificate
         assert certificate is not None
-        if len(found) > 1 or len(index.same_name(certificate.issuer, certificate.serial_number)) > known:
+        if len(found) > 1 or index.has_namesake(certificate):
             raise AmbiguousSignerError(
                 "ambiguous-signer",
                 "Different certificates have the issuer and serial number that KeyInfo names: keep the genuine one.",

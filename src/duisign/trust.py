@@ -116,7 +116,7 @@ class PinnedCertificates:
         self._index = CertificateIndex(pinned.values())
         self._all = [*pinned.values(), *self._bare]
         for certificate in (one.certificate for one in pinned.values() if one.certificate is not None):
-            if len(self._index.same_name(certificate.issuer, certificate.serial_number)) > 1:
+            if self._index.has_namesake(certificate):
                 raise ConfigurationError(
                     "certificate-conflict",
                     "Two different certificates have the same issuer and serial number: pin the right one.",
