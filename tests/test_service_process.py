@@ -63,13 +63,14 @@ def test_it_begins_signs_and_ends(folder, request_document, verifier):
     assert {one["event"] for one in service.events} == {"listening", "request", "stopped", "end"}
 
 
+@pytest.mark.timed
 def test_it_begins_in_less_than_a_second(folder):
     times = []
     for _ in range(START_TRIES):
         begin = time.monotonic()
         with running("--config", folder / "service.toml") as service:
-            times.append(time.monotonic() - begin)
             assert service.ask("GET", "/healthz")[0] == 200
+            times.append(time.monotonic() - begin)
         if times[-1] < START_SECONDS:
             break
     # The quickest of some: the others waited for the machine.

@@ -183,7 +183,12 @@ class _Exchange:
         """Pass a part of the answer on."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-        await self._send(message)
+        if self._stream:
+            # A caller who does not read must not hold a place for ever.
+            async with asyncio.timeout(self._limits.request_timeout):
+                await self._send(message)
+        else:
+            await self._send(message)
 
     def late(self) -> RequestError:
         """The refusal of a request that took too long."""

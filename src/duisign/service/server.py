@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import tempfile
 from typing import TYPE_CHECKING
@@ -15,7 +16,10 @@ from duisign.service.settings import BACKLOG, Settings, refusal
 if TYPE_CHECKING:
     from duisign.service.application import Application
 
-__all__ = ["check", "serve"]
+__all__ = ["SIGNALS", "check", "serve"]
+
+SIGNALS = frozenset({signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
+"""What the service listens to; SIGCHLD with several workers."""
 
 
 def check(settings: Settings) -> Engine:
@@ -46,17 +50,19 @@ def serve(settings: Settings) -> None:
 
         return Application(settings, engine, log)
 
+    # Kept until there are handlers: whoever reads the next line may send some.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     log.write("listening", address=address, workers=settings.server.workers)
     if settings.server.workers == 1:
         from duisign.service.worker import run_worker
 
-        run_worker(settings, application(), sockets[0], log)
+        run_worker(settings, application(), sockets[0], log, mask=mask)
     else:
         from duisign.service.supervisor import Supervisor
 
         with tempfile.TemporaryDirectory(prefix="duisign-metrics-") as folder:
             share_between_processes(folder)
-            Supervisor(settings, engine, application, sockets, log).run()
+            Supervisor(settings, engine, application, sockets, log, mask).run()
     log.write("stopped")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from duisign.errors import ConfigurationError
+from duisign.service.server import SIGNALS
 from duisign.service.worker import run_worker
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Supervisor"]
 
-_SIGNALS = frozenset({signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHLD})
 _SHORT_LIFE = 1.0
 """Seconds. A worker that ends sooner is begun again only after as long a pause."""
 _GRACE = 5.0
@@ -32,6 +32,7 @@ class Supervisor:
     """Runs `settings.server.workers` processes, each with a socket of its own, which outlives them.
 
     `engine`: reloaded here first, so that what cannot be read reaches no worker, and later workers begin with it.
+    `mask`: the signals that workers block; here all that matter are blocked already, and waited for.
     """
 
     def __init__(
@@ -41,41 +42,39 @@ class Supervisor:
         application: Callable[[], Application],
         sockets: Sequence[socket.socket],
         log: EventLog,
+        mask: set[int | signal.Signals],
     ) -> None:
         self._settings = settings
         self._engine = engine
         self._application = application
         self._sockets = sockets
         self._log = log
+        self._mask = mask
         self._workers: dict[int, tuple[int, float]] = {}
         self._read, self._write = os.pipe()
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; all workers have ended then."""
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            for index in range(len(self._sockets)):
-                self._begin(index, before)
-            while True:
-                number = signal.sigwait(_SIGNALS)
-                if number == signal.SIGHUP:
-                    self._reload()
-                elif number == signal.SIGCHLD:
-                    for index in self._ended():
-                        self._begin(index, before)
-                else:
-                    break
-            self._stop()
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for index in range(len(self._sockets)):
+            self._begin(index)
+        while True:
+            number = signal.sigwait(SIGNALS)
+            if number == signal.SIGHUP:
+                self._reload()
+            elif number == signal.SIGCHLD:
+                for index in self._ended():
+                    self._begin(index)
+            else:
+                break
+        self._stop()
 
-    def _begin(self, index: int, mask: set[int | signal.Signals]) -> None:
+    def _begin(self, index: int) -> None:
         pid = os.fork()
         if pid == 0:
-            self._work(index, mask)
+            self._work(index)
         self._workers[pid] = index, time.monotonic()
 
-    def _work(self, index: int, mask: set[int | signal.Signals]) -> NoReturn:
+    def _work(self, index: int) -> NoReturn:
         """The life of a worker."""
         status = 1
         try:
@@ -83,17 +82,14 @@ class Supervisor:
             for other, one in enumerate(self._sockets):
                 if other != index:
                     one.close()
-            for number in _SIGNALS:
-                signal.signal(number, signal.SIG_DFL)
             application = self._application()
-            # Signals that came meanwhile are kept for the handlers, which run_worker sets.
             run_worker(
                 self._settings,
                 application,
                 self._sockets[index],
                 self._log,
+                mask=self._mask,
                 lifeline=self._read,
-                ready=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, mask),
             )
             status = 0
         except BaseException as failure:  # noqa: BLE001 - nothing may return into the supervisor's code
@@ -140,7 +136,7 @@ class Supervisor:
         self._tell(signal.SIGTERM)
         end = time.monotonic() + self._settings.server.shutdown_timeout + _GRACE
         while self._workers:
-            number = signal.sigtimedwait(_SIGNALS, max(0.0, end - time.monotonic()))
+            number = signal.sigtimedwait(SIGNALS, max(0.0, end - time.monotonic()))
             if number is None:
                 self._tell(signal.SIGKILL)
                 end = time.monotonic() + _GRACE

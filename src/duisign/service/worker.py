@@ -7,7 +7,7 @@ import contextlib
 import signal
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import uvicorn
@@ -71,8 +71,8 @@ async def _run(
     application: Application,
     listening: socket.socket,
     log: EventLog,
+    mask: set[int | signal.Signals],
     lifeline: int | None,
-    ready: Callable[[], object],
 ) -> None:
     config = make_config(settings, application)
     server = _Server(config)
@@ -106,7 +106,7 @@ async def _run(
     if lifeline is not None:
         # The end of the other side: the supervisor is gone, however that came about.
         loop.add_reader(lifeline, abandoned, lifeline)
-    ready()
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     log.take_over("uvicorn")
     log.take_over("asyncio")
     await server.serve(sockets=[listening])
@@ -118,12 +118,13 @@ def run_worker(
     listening: socket.socket,
     log: EventLog,
     *,
+    mask: set[int | signal.Signals],
     lifeline: int | None = None,
-    ready: Callable[[], object] = lambda: None,
 ) -> None:
     """Answer requests until a signal ends it.
 
-    `lifeline`: a descriptor that ends with the supervisor. `ready`: called once signals have their handlers.
+    `mask`: the signals to block, once the others have their handlers. `lifeline`: a descriptor that ends with the
+    supervisor.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, application, listening, log, lifeline, ready))
+        runner.run(_run(settings, application, listening, log, mask, lifeline))
