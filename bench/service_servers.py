@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from adapters.remote import peers
@@ -23,18 +23,27 @@ _JAVA = Path(__file__).parent / "java"
 
 @dataclass
 class Running:
-    """A server that answers. `process`: its first. `failures`: lines of its log that tell of a failure."""
+    """A server that answers. `process`: its first. `log`: the file of what it says."""
 
     name: str
     port: int
     process: subprocess.Popen[str]
-    failures: list[str] = field(default_factory=list)
+    log: Path | None = None
+
+    @property
+    def failures(self) -> list[str]:
+        """Lines of the log that tell of a failure."""
+        return [
+            line
+            for line in (self.log.read_text() if self.log else "").splitlines()
+            if any(f'"event": "{event}"' in line for event in _FAILURES) and '"status": 0' not in line
+        ]
 
 
 @contextmanager
 def ours(folder: Path, settings: str, *, workers: int, name: str = "duisign") -> Iterator[Running]:
-    """`duisign serve` with these settings."""
-    path = folder / "service.toml"
+    """`duisign serve` with these settings. Its log goes to a file: a pipe would cost this process what it measures."""
+    path, log = folder / "service.toml", folder / "log"
     path.write_text(settings)
     command = [
         sys.executable,
@@ -48,32 +57,25 @@ def ours(folder: Path, settings: str, *, workers: int, name: str = "duisign") ->
         "--workers",
         str(workers),
     ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True) as process:
-        assert process.stderr is not None
-        address = ""
-        for line in process.stderr:
-            event = json.loads(line) if line.startswith("{") else {"event": "", "sentence": line}
-            if event["event"] == "listening":
-                address = event["address"]
-                break
-        assert address, "duisign serve did not begin"
-        running = Running(name, int(address.rpartition(":")[2]), process)
-        reader = threading.Thread(target=_watch, args=(running,), daemon=True)
-        reader.start()
+    with log.open("w") as output, subprocess.Popen(command, stderr=output, stdout=output, text=True) as process:
         try:
-            yield running
+            yield Running(name, _port(process, log), process, log)
         finally:
             process.terminate()
             process.wait()
-            reader.join()
 
 
-def _watch(running: Running) -> None:
-    """Read the log, or the server would wait for somebody to."""
-    assert running.process.stderr is not None
-    for line in running.process.stderr:
-        if any(f'"event": "{event}"' in line for event in _FAILURES) and '"status": 0' not in line:
-            running.failures.append(line)
+def _port(process: subprocess.Popen[str], log: Path) -> int:
+    """The port in the first line of the log, once it is there."""
+    while process.poll() is None:
+        said = log.read_text()
+        if said.endswith("\n"):
+            for line in said.splitlines():
+                event = json.loads(line)
+                if event["event"] == "listening":
+                    return int(event["address"].rpartition(":")[2])
+        time.sleep(0.01)
+    raise RuntimeError(f"duisign serve did not begin: {log.read_text()}")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import ssl
@@ -126,5 +127,8 @@ def run_worker(
     `mask`: the signals to block, once the others have their handlers. `lifeline`: a descriptor that ends with the
     supervisor.
     """
+    # What is there now stays: collections need not look at it while requests wait.
+    gc.collect()
+    gc.freeze()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_run(settings, application, listening, log, mask, lifeline))
