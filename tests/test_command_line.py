@@ -370,6 +370,8 @@ class TestVerifying:
         done = run("verify", *desk.trust, desk.folder / "unsigned.xml")
         assert done.returncode == NOT_VALID
         assert done.stdout.decode().splitlines()[0].endswith("unsigned.xml: unsigned")
+        assert "  named RequestID  00-DB-12-34-A5-00-00-01:00-DB-12-35-00-00-C3-50:" in done.stdout.decode()
+        assert "The named RequestID is what the message says; nothing proves it." in done.stdout.decode()
 
     def test_reports_for_machines(self, desk: Desk) -> None:
         names = [str(desk.folder / f"{name}.xml") for name in ("signed", "tampered", "unsigned", "broken", "absent")]
@@ -378,7 +380,10 @@ class TestVerifying:
         assert (done.returncode, done.stderr) == (NOT_VALID, b"")
         signed, tampered, unsigned, broken, absent = found = reports(done)
         assert [report["file"] for report in found] == names
-        keys = "file verdict code reason checks profile message_class request_id response_id octets signer named_signer"
+        keys = (
+            "file verdict code reason checks profile message_class request_id response_id octets signer named_signer "
+            "named_request_id"
+        )
         assert [" ".join(report) for report in found] == [keys] * 5
         certificate = desk.smki.user.certificate
         signer = {
@@ -405,6 +410,7 @@ class TestVerifying:
             "octets": len(canonicalize(desk.unsigned)),
             "signer": signer,
             "named_signer": None,
+            "named_request_id": None,
         }
         assert list(signed["checks"]) == list(CHECKS)
         nothing = dict.fromkeys(keys.split())
@@ -415,6 +421,7 @@ class TestVerifying:
             "reason": "The document is not the one that was signed: it was changed, or re-indented.",
             "checks": signed["checks"] | {"digest": "failed", "signature-value": "not-reached"},
             "named_signer": signer,
+            "named_request_id": signed["request_id"],
         }
         not_reached = dict.fromkeys(CHECKS, "not-reached") | NO_POLICY
         assert unsigned == nothing | {
@@ -423,6 +430,7 @@ class TestVerifying:
             "code": "unsigned",
             "reason": "The message has no Signature: nobody vouches for it.",
             "checks": not_reached | {"document": "passed", "signature": "failed"},
+            "named_request_id": signed["request_id"],
         }
         assert broken == nothing | {
             "file": names[3],

@@ -344,6 +344,17 @@ class TestPassphrases:
             assert done.returncode == status
             assert words in said(done)
 
+    @pytest.mark.parametrize("command", [["keyring"], ["certificate"], ["sign", "--key"], ["verify", "--root"]])
+    def test_a_key_where_a_name_belongs_is_not_quoted(self, desk: Desk, command: list[str]) -> None:
+        """As of `--key "$(cat user.key)"`: neither as a file that is not there, nor as a wrong option."""
+        key = desk.smki.user.private_key_pem().decode()
+        done = run(*command, key)
+        assert (done.returncode, said(done)) == (
+            ERROR,
+            "An argument is what a file of keys or certificates holds: give the name of the file.",
+        )
+        assert not any(line in done.stderr.decode() for line in key.splitlines()[1:-1])
+
     def test_a_key_that_is_not_encrypted_needs_none(self, desk: Desk, request_document: bytes) -> None:
         folder = desk.folder / "smki"
         options = ["--key", folder / "user.key", "--cert", folder / "user.pem", "--password-file", "absent"]

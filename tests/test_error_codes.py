@@ -40,6 +40,12 @@ def test_every_code_is_documented_and_every_documented_code_exists():
     assert set(documented) == raised_codes()
 
 
+def test_each_row_fills_its_table():
+    for table in (ROOT / "docs" / "errors.md").read_text().split("\n\n"):
+        rows = [line for line in table.splitlines() if line.startswith("| ")]
+        assert len({line.count(" | ") for line in rows}) <= 1, rows[:1]
+
+
 def test_documented_classes_exist():
     for code, rest in ROWS:
         for name in re.findall(r"`(\w+Error)`", rest):

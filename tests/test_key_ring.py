@@ -21,6 +21,7 @@ from lxml import etree
 import duisign
 from duisign import (
     KeyRing,
+    MessageClass,
     PinnedCertificates,
     Profile,
     RemotePartyRole,
@@ -194,6 +195,55 @@ class TestChoosing:
         refused(KeyRing, pair(own))
         assert signed_by(KeyRing(pair(own), roles=[0x55]), samples["service-request"].document) == own.certificate
         assert signed_by(KeyRing(pair(own), dcc_roles={0x55, 4}), samples["dcc-alert"].document) == own.certificate
+
+
+class TestRolesOfClasses:
+    """The DCC's Transform and Access Control Broker keys, where their roles are not one (`Policy.signing_roles`)."""
+
+    ROLES = {**duisign.Policy().signing_roles, MessageClass.PRE_COMMAND: {0x42}}
+
+    def keys(self, smki, *entity_ids):
+        transform, broker = (
+            smki.issue(entity_id=who, role=role)
+            for who, role in zip(entity_ids, (0x42, DSP_XML_SIGN), strict=True)
+        )  # fmt: skip
+        return transform, broker
+
+    @pytest.mark.parametrize("entity_ids", [(DCC, DCC), (SECOND, DCC)])
+    def test_each_class_by_its_key(self, smki, samples, entity_ids):
+        """Also in the eyes of the policy with that table, and whichever of the keys is newer."""
+        transform, broker = self.keys(smki, *entity_ids)
+        policy = duisign.Policy(signing_roles=self.ROLES, xml_signing_roles={XML_SIGN, DSP_XML_SIGN, 0x42})
+        verifier = Verifier(PinnedCertificates([one.certificate for one in (transform, broker)]), policy=policy)
+        for order in ((transform, broker), (broker, transform)):
+            ring = KeyRing([pair(one) for one in (*order, smki.user)], dcc_roles=self.ROLES)
+            assert statuses(ring) == ["signs"] * 3
+            assert set(ring.signers(DCC)) | set(ring.signers(SECOND)) == {
+                ring.signer_for(samples[name].document) for name in ("pre-command", "dcc-alert")
+            }
+            for name, right in (("pre-command", transform), ("device-alert", broker), ("dcc-alert", broker)):
+                assert verifier.verify(ring.sign(samples[name].document)).certificate == right.certificate
+            assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
+
+    def test_a_class_without_key(self, smki, samples):
+        _, broker = self.keys(smki, DCC, DCC)
+        ring = KeyRing(pair(broker), dcc_roles=self.ROLES)
+        refused(ring.sign, samples["pre-command"].document, error=SigningKeyError, code="signing-key-unknown")
+        ring = KeyRing(pair(broker), dcc_roles={MessageClass.DCC_ALERT: [DSP_XML_SIGN]})
+        refused(ring.sign, samples["device-alert"].document, error=SigningKeyError, code="signing-key-unknown")
+        assert signed_by(ring, samples["dcc-alert"].document) == broker.certificate
+
+    def test_a_reload_keeps_the_key_of_each_class(self, smki, tmp_path):
+        for name, one in zip(("transform", "broker"), self.keys(smki, DCC, DCC), strict=True):
+            (tmp_path / f"{name}.pem").write_bytes(one.private_key_pem() + one.certificate_pem())
+        ring = KeyRing(tmp_path, dcc_roles=self.ROLES)
+        (tmp_path / "transform.pem").write_bytes(b"-----BEGIN PRIVATE KEY-----")
+        assert "transform.pem" in str(refused(ring.reload))
+        assert statuses(ring) == ["signs", "signs"]
+
+    @pytest.mark.parametrize("wrong", [{"no class": [1]}, {MessageClass.DCC_ALERT: "89"}, {MessageClass.DCC_ALERT: 5}])
+    def test_what_is_no_table(self, smki, wrong):
+        refused(KeyRing, pair(smki.dcc), dcc_roles=wrong, code="roles")
 
 
 class TestDccParty:
@@ -835,10 +885,16 @@ class TestSecrets:
         shown = repr(ring) + str(ring) + repr(ring.entries) + repr(ring.problems) + repr(ring.signers(USER))
         assert not any(secret in shown for secret in secrets)
 
-    @pytest.mark.parametrize("text", [True, False])
-    def test_a_key_mistaken_for_a_path_is_not_quoted(self, smki, text):
+    @pytest.mark.parametrize("form", ["pem", "base64", "store", "null"])
+    def test_a_key_mistaken_for_a_path_is_not_quoted(self, smki, form):
         pem = smki.user.private_key_pem().decode()
-        mistaken = pem if text else "".join(pem.splitlines()[1:-1])
+        mistaken = {
+            "pem": pem,
+            "base64": "".join(pem.splitlines()[1:-1]),
+            # Longer than the name of a file can be.
+            "store": json.dumps(store(smki.user)).replace("/", "\\u002f"),
+            "null": f"{pem}\0",
+        }[form]
         for sources in (mistaken, [mistaken], [(mistaken, smki.user.certificate)]):
             error = refused(KeyRing, sources, code="source")
             assert pem.splitlines()[1][:20] not in str(error)
@@ -955,11 +1011,30 @@ class TestReloading:
         assert (ring.entries, ring.problems) == (before, ())
         assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
 
+    @pytest.mark.parametrize("left", [1, 10, 11, 20, 26, 27, 60])
+    def test_a_file_that_ends_within_its_last_block_leaves_the_old_state(self, smki, samples, tmp_path, left):
+        file = tmp_path / "keys.pem"
+        parts = [smki.dcc.certificate_pem(), smki.dcc.private_key_pem(), smki.user.certificate_pem()]
+        file.write_bytes(b"".join([*parts, smki.user.private_key_pem()]))
+        ring = KeyRing(file)
+        file.write_bytes(b"".join([*parts, smki.user.private_key_pem()[:left]]))
+        error = refused(ring.reload)
+        assert str(file) in str(error)
+        assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
+
     def test_a_shared_key_leaves_the_old_state(self, smki, samples, folder):
         ring = KeyRing(folder)
         shared = smki.issue(entity_id=SECOND, role=XML_SIGN, private_key=smki.user.private_key)
         (folder / "shared.pem").write_bytes(shared.certificate_pem())
         refused(ring.reload)
+        assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
+
+    def test_an_expired_key_is_none_to_fall_back_on(self, smki, samples, folder):
+        expired = smki.issue(entity_id=USER, role=XML_SIGN, not_after=smki.now - DAY)
+        (folder / "expired.pem").write_bytes(expired.private_key_pem() + expired.certificate_pem())
+        ring = KeyRing(folder)
+        (folder / "user.key").write_bytes(b"junk")
+        assert "user.key" in str(refused(ring.reload))
         assert signed_by(ring, samples["service-request"].document) == smki.user.certificate
 
     def test_a_problem_of_nobody_s_only_key_is_none_for_the_others(self, folder):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import subprocess
+import unicodedata
 
 import pytest
 from cryptography import x509
@@ -62,6 +63,7 @@ def name(*parts):
 )
 def test_written_names_read_back_as_the_same_name(parts):
     written = rfc2253(name(*parts))
+    assert not {"Cc", "Cf", "Zl", "Zp"} & set(map(unicodedata.category, written))
     assert parse_name(written) == comparable_name(name(*parts))
 
 
@@ -72,6 +74,9 @@ def test_written_names_read_back_as_the_same_name(parts):
         ([("CN", 'a,b+c"d\\e<f>g;h')], 'CN=a\\,b\\+c\\"d\\\\e\\<f\\>g\\;h'),
         ([("CN", " #x ")], "CN=\\ #x\\ "),
         ([("CN", "#x")], "CN=\\#x"),
+        ([("CN", "a\nb\x1b[2J\u202e")], "CN=a\\0Ab\\1B[2J\\E2\\80\\AE"),
+        ([("CN", "\n")], "CN=\\0A"),
+        ([("CN", "Über Straße 1")], "CN=Über Straße 1"),
     ],
 )
 def test_rfc_2253_text(parts, text):

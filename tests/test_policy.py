@@ -5,15 +5,20 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import json
+from base64 import b64encode
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from lxml import etree
 
 import duisign
 from duisign import MessageClass, PinnedCertificates, Policy, RemotePartyRole, Signer, SmkiTrust, Verifier
 from duisign.policy import MAY_BE_UNSIGNED, SIGNING_ROLES
 from duisign.testing import TEST_POLICY_OID, Smki
-from forgery import forge
+from forgery import TEMPLATE, forge
 
 DCC_EUI = "00-DB-12-34-A5-00-00-02"
 USER_EUI = "00-DB-12-34-A5-00-00-01"
@@ -279,6 +284,22 @@ class TestRefusals:
                 verifier.verify(forge(smki.user, ("@ISSUER@", name)))
             assert (caught.value.signer or {}).get("issuer") == told
 
+    def test_nor_can_those_of_a_certificate_that_a_message_carries(self, smki):
+        """Anybody makes a certificate of any name, and the refusal tells of it."""
+        key, template = smki.user.private_key, smki.user.certificate
+        issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a\nb\x1b[2J\u202e")])
+        builder = x509.CertificateBuilder(
+            issuer, template.subject, key.public_key(), 5, template.not_valid_before_utc, template.not_valid_after_utc
+        )
+        usage = template.extensions.get_extension_for_class(x509.KeyUsage)
+        made = builder.add_extension(usage.value, usage.critical).sign(key, hashes.SHA256())
+        der = b64encode(made.public_bytes(Encoding.DER)).decode()
+        issuer_serial = TEMPLATE[TEMPLATE.index("<ds:X509IssuerSerial>") : TEMPLATE.index("</ds:X509Data>")]
+        document = forge(smki.user, (issuer_serial, f"<ds:X509Certificate>{der}</ds:X509Certificate>"))
+        with pytest.raises(duisign.CertificatePathError) as caught:
+            Verifier(trust_in(smki)).verify(document)
+        assert caught.value.signer["issuer"] == "CN=a\\0Ab\\1B[2J\\E2\\80\\AE"
+
     def test_names_that_are_no_names_are_not_told(self, smki, verifier):
         with pytest.raises(duisign.SignatureFormatError) as caught:
             verifier.verify(forge(smki.user, ("@ISSUER@", "secret payload")))
@@ -307,6 +328,8 @@ class TestInnerMessages:
     )
     RA = ' xmlns:ra="http://www.dccinterface.co.uk/ResponseAndAlert"'
     DS = ' xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
+    XSI = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"'
+    EACH = ("", RA, DS, XSI, RA + DS, RA + XSI, DS + XSI, RA + DS + XSI)
 
     def verifiers(self, smki):
         return Verifier(PinnedCertificates([smki.dcc.certificate])), Verifier(
@@ -322,17 +345,35 @@ class TestInnerMessages:
         with pytest.raises(duisign.UnknownSignerError):
             outer.verify_inner(message)
 
-    @pytest.mark.parametrize("outer_declares", ["", RA, DS, RA + DS])
-    @pytest.mark.parametrize("own", ["", DS])
-    def test_declarations_of_the_outer_root_do_not_leak_in(self, smki, outer_declares, own):
+    @pytest.mark.parametrize("outer_declares", EACH)
+    @pytest.mark.parametrize(
+        "child", ["", "<sr:A/>", f"<ra:A{RA}/>", f"<sr:A{XSI} xsi:nil='true'/>", "<A xmlns='urn:a'><B/></A>"]
+    )
+    def test_declarations_of_the_outer_root_do_not_leak_in(self, smki, outer_declares, child):
+        """Whatever the S1SP declared, on its root or below: what it signed is found, and nothing else."""
         outer, s1sp = self.verifiers(smki)
-        inner = signed_by(smki.s1sp, self.S1SP_ALERT.format(own=own).encode()).decode()
-        document = self.ALERT.format(outer=outer_declares, inner=inner).encode()
-        message = outer.verify(signed_by(smki.dcc, document))
-        assert message.message_class is MessageClass.DCC_ALERT
-        verified = s1sp.verify_inner(message)
-        assert verified.element.tag.endswith("}S1SPAlert")
-        assert b"ResponseAndAlert" not in verified.signed_bytes
+        for own in self.EACH:
+            alone = self.S1SP_ALERT.format(own=own).replace("</sr:S1SPAlert>", f"{child}</sr:S1SPAlert>")
+            inner = signed_by(smki.s1sp, alone.encode()).decode()
+            document = self.ALERT.format(outer=outer_declares, inner=inner).encode()
+            message = outer.verify(signed_by(smki.dcc, document))
+            assert message.message_class is MessageClass.DCC_ALERT
+            verified = s1sp.verify_inner(message)
+            assert verified.element.tag.endswith("}S1SPAlert")
+            assert verified.signed_bytes == duisign.canonicalize(alone.encode())
+
+    def test_declarations_beyond_number(self, smki):
+        """The likeliest forms are tried, and no more than a few."""
+        outer, s1sp = self.verifiers(smki)
+        many = "".join(f' xmlns:n{number}="urn:{number}"' for number in range(200))
+        for own, found in (("", True), (self.DS, True), (many, True), (' xmlns:n7="urn:7" xmlns:n8="urn:8"', False)):
+            inner = signed_by(smki.s1sp, self.S1SP_ALERT.format(own=own).encode()).decode()
+            message = outer.verify(signed_by(smki.dcc, self.ALERT.format(outer=many, inner=inner).encode()))
+            if found:
+                assert s1sp.verify_inner(message).certificate == smki.s1sp.certificate
+            else:
+                with pytest.raises(duisign.DigestMismatchError):
+                    s1sp.verify_inner(message)
 
     def test_an_embedded_copy_without_its_own_declarations(self, smki):
         """What an XML library makes of it when it moves the element below a root that declares the same."""

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +21,12 @@ NOW = dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC)
 DAY = dt.timedelta(days=1)
 KEYS = [ec.generate_private_key(ec.SECP256R1()) for _ in range(4)] + [ec.generate_private_key(ec.SECP384R1())]
 USUALLY = [True] * 30 + [False]
+OTHER_POLICY, ANY_POLICY = "1.2.3", "2.5.29.32.0"
+POLICY_MAPPING = x509.UnrecognizedExtension(
+    # From the required policy to the other one.
+    ExtensionOID.POLICY_MAPPINGS,
+    bytes.fromhex("3015 3013 060d2a863a0001848fb90f01020104 06022a03"),
+)
 VERDICTS: dict[str, int] = {}
 
 
@@ -59,9 +65,13 @@ def certificates(draw, subject, issuer, key, signing_key, authority):
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(usually(draw, signing_key, *KEYS).public_key())
         builder = builder.add_extension(identifier, critical=False)
     if usually(draw, True, False):
-        oid = usually(draw, TEST_POLICY_OID, "1.2.3", "2.5.29.32.0")
-        policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(oid), None)])
+        oids = usually(
+            draw, [TEST_POLICY_OID], [OTHER_POLICY], [OTHER_POLICY], [TEST_POLICY_OID, OTHER_POLICY], [ANY_POLICY]
+        )
+        policies = x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier(o), None) for o in oids])
         builder = builder.add_extension(policies, critical=True)
+    if authority is not None and not usually(draw, True, False):
+        builder = builder.add_extension(POLICY_MAPPING, critical=draw(st.booleans()))
     if not usually(draw, True, False):
         builder = builder.add_extension(
             x509.NameConstraints([x509.DirectoryName(name("99", "elsewhere"))], None), critical=True
@@ -108,7 +118,8 @@ def chains(draw):
         crls.append(draw(revocation_lists(ca_name, ca_key, [leaf.serial_number])))
     if usually(draw, True, False):
         crls.append(draw(revocation_lists(root_name, root_key, [ca.serial_number for ca in cas])))
-    return root, cas, leaf, crls
+    required = draw(st.sampled_from([[TEST_POLICY_OID], [TEST_POLICY_OID, OTHER_POLICY]]))
+    return root, cas, leaf, crls, required
 
 
 def pem(*items):
@@ -123,9 +134,9 @@ def pem(*items):
 )
 @given(chain=chains())
 def test_openssl_never_refuses_what_is_accepted(tmp_path, chain):
-    root, cas, leaf, crls = chain
+    root, cas, leaf, crls, required = chain
     try:
-        trust = SmkiTrust([root], cas, [leaf], crls, policies=[TEST_POLICY_OID], now=NOW)
+        trust = SmkiTrust([root], cas, [leaf], crls, policies=required, now=NOW)
         trust.validate(leaf)
     except duisign.DuisignError as error:
         VERDICTS[error.code] = VERDICTS.get(error.code, 0) + 1
@@ -134,11 +145,11 @@ def test_openssl_never_refuses_what_is_accepted(tmp_path, chain):
     for file, data in (("root", pem(root)), ("leaf", pem(leaf)), ("crls", pem(*crls))):
         (tmp_path / file).write_bytes(data)
     # OpenSSL goes one way and never back, so each way is its own question.
-    refusals = [refusal_by_openssl(tmp_path, ca) for ca in cas]
+    refusals = [refusal_by_openssl(tmp_path, ca, required) for ca in cas]
     assert None in refusals, refusals
 
 
-def refusal_by_openssl(folder, ca):
+def refusal_by_openssl(folder, ca, required):
     """What `openssl verify` has against the path over one CA certificate; None if nothing."""
     (folder / "ca").write_bytes(pem(ca))
     done = subprocess.run(
@@ -149,8 +160,7 @@ def refusal_by_openssl(folder, ca):
             "-crl_check_all",
             "-policy_check",
             "-explicit_policy",
-            "-policy",
-            TEST_POLICY_OID,
+            *(word for oid in required for word in ("-policy", oid)),
             "-attime",
             str(int(NOW.timestamp())),
             "-CAfile",

@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.x509.oid import ExtensionOID, NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -74,6 +74,29 @@ def test_a_carried_certificate_is_believed_if_its_path_is_valid(smki):
     # KeyInfo names one certificate and carries another
     with pytest.raises(duisign.UnknownSignerError):
         Verifier(make_trust(smki)).verify(carried(new, ("@SERIAL@", "5")))
+
+
+@pytest.mark.parametrize(("parts", "read"), [(250, True), (400, False)])
+def test_a_carried_certificate_beyond_measure_is_not_read(smki, parts, read):
+    """The time that a name takes is per part, and anybody can send one of a hundred thousand."""
+    from base64 import b64encode
+
+    key, template = smki.user.private_key, smki.user.certificate
+    subject = x509.Name([*template.subject, *[x509.NameAttribute(NameOID.COMMON_NAME, "x")] * parts])
+    begin, end = template.not_valid_before_utc, template.not_valid_after_utc
+    builder = x509.CertificateBuilder(template.issuer, subject, key.public_key(), 5, begin, end)
+    for extension in template.extensions:
+        builder = builder.add_extension(extension.value, extension.critical)
+    long = Identity(key, builder.sign(smki.issuing_ca.private_key, hashes.SHA256()))
+    der = b64encode(long.certificate.public_bytes(serialization.Encoding.DER)).decode()
+    document = forge(long, ("</ds:X509Data>", f"<ds:X509Certificate>{der}</ds:X509Certificate></ds:X509Data>"))
+    # What is known is found whatever its length.
+    assert Verifier(make_trust(smki, long)).verify(document).certificate == long.certificate
+    if read:
+        assert Verifier(make_trust(smki)).verify(document).certificate == long.certificate
+    else:
+        with pytest.raises(duisign.UnknownSignerError):
+            Verifier(make_trust(smki)).verify(document)
 
 
 class TestPaths:
@@ -175,6 +198,36 @@ class TestPaths:
         ca = self.ca(smki)
         leaf = smki.issue(entity_id=EUI, role=XML_SIGN, issuer=ca)
         Verifier(self.trust_of(smki, ca, leaf)).verify(forge(leaf))
+
+    def test_one_policy_holds_for_the_whole_path(self, smki):
+        """A CA certified for one environment does not speak for another, though both are required policies."""
+        other = "1.2.3.4"
+        leaf, both = (
+            smki.issue(entity_id=EUI, role=XML_SIGN, policies=some) for some in ([other], [other, TEST_POLICY_OID])
+        )
+        ca = smki.issuing_ca.certificate
+        builder = x509.CertificateBuilder(
+            ca.issuer, ca.subject, ca.public_key(), 5, ca.not_valid_before_utc, ca.not_valid_after_utc
+        )
+        mapping = x509.UnrecognizedExtension(ExtensionOID.POLICY_MAPPINGS, bytes.fromhex("300a 3008 06022a03 06022a04"))
+        for extension in ca.extensions:
+            value = extension.value
+            if isinstance(value, x509.CertificatePolicies):
+                # Without anyPolicy.
+                value = x509.CertificatePolicies(
+                    [one for one in value if one.policy_identifier.dotted_string[0] == "1"]
+                )
+            builder = builder.add_extension(value, extension.critical)
+        certified = builder.sign(smki.root.private_key, hashes.SHA256())
+        mapped = builder.add_extension(mapping, critical=False).sign(smki.root.private_key, hashes.SHA256())
+        options = {"policies": [TEST_POLICY_OID, other], "check_revocation": False}
+        SmkiTrust([smki.root.certificate], [ca], **options).validate(leaf.certificate)
+        SmkiTrust([smki.root.certificate], [certified], **options).validate(both.certificate)
+        for authority, one in ((certified, leaf), (mapped, both)):
+            trust = SmkiTrust([smki.root.certificate], [authority], **options)
+            with pytest.raises(duisign.CertificatePathError) as caught:
+                trust.validate(one.certificate)
+            assert caught.value.code == "certificate-policy"
 
     def test_paths_that_are_too_long(self, smki):
         upper = self.ca(smki, path_length=None)
@@ -333,6 +386,43 @@ class TestRevocation:
             lenient = make_trust(smki, crls=[crl, root], dangerously_accept_unknown_revocation=True)
             Verifier(lenient).verify(forge(smki.user))
 
+    @pytest.mark.parametrize("how", ["together", "the other way", "added", "added twice"])
+    def test_a_crl_loaded_before_its_time_leaves_the_earlier_in_force(self, smki, how):
+        """As by a clock that is some seconds slow; what the new one revokes is revoked at once."""
+        root, other = smki.crl(issuer=smki.root), smki.issue(entity_id=EUI, role=XML_SIGN)
+        held = smki.issue(entity_id=EUI, role=XML_SIGN)
+        first = self.crl(smki, number=1, revoked=[held])
+        second = self.crl(smki, number=2, revoked=[other], this_update=smki.now + DAY / 4)
+        lists = {"together": [first, second], "the other way": [second, first]}.get(how, [first])
+        moment = [smki.now]
+        trust = make_trust(smki, smki.user, other, held, crls=[*lists, root], now=lambda: moment[0])
+        if how.startswith("added"):
+            Verifier(trust).verify(forge(smki.user))
+            for crl in [second, first] if how == "added twice" else [second]:
+                trust.add_crls([crl])
+        for _ in range(2):
+            Verifier(trust).verify(forge(smki.user))
+        refused(trust, other, duisign.CertificateRevokedError, "certificate-revoked")
+        refused(trust, held, duisign.CertificateRevokedError, "certificate-revoked")
+        moment[0] += DAY / 2
+        Verifier(trust).verify(forge(smki.user))
+        Verifier(trust).verify(forge(held))
+        # The earlier one ends; the later one is past its end too then, and the earlier does not come back.
+        moment[0] = smki.now + 2 * DAY
+        refused(trust, smki.user, duisign.RevocationUnknownError, "revocation-outdated")
+
+    def test_an_earlier_crl_that_is_over_does_not_stand_in(self, smki):
+        over = self.crl(smki, number=1, next_update=smki.now - DAY / 2)
+        ahead = self.crl(smki, number=2, this_update=smki.now + DAY / 4)
+        for lists in (
+            [over, ahead],
+            [ahead, over],
+            [self.crl(smki, number=1), smki.crl(number=2, next_update=smki.now)],
+        ):
+            moment = smki.now + DAY / 8
+            trust = make_trust(smki, crls=[*lists, smki.crl(issuer=smki.root)], now=moment)
+            refused(trust, smki.user, duisign.RevocationUnknownError, "revocation-outdated")
+
     def test_an_outdated_crl_still_revokes(self, smki):
         old = self.crl(smki, this_update=smki.now - 3 * DAY, next_update=smki.now - DAY, revoked=[smki.user])
         trust = make_trust(smki, crls=[old, smki.crl(issuer=smki.root)], dangerously_accept_unknown_revocation=True)
@@ -481,6 +571,47 @@ class TestSources:
             )
         ).validate(smki.dcc.certificate)
 
+    def test_a_folder_of_der_that_serves_for_certificates_and_crls(self, smki, tmp_path):
+        """What begins as a certificate or a key is no CRL, though it cannot be read: it sinks no store."""
+        smki.write(tmp_path)
+        trusted = ([tmp_path / "root.pem"], [tmp_path / "issuing-ca.pem"], [tmp_path], [tmp_path])
+        whole = smki.user.certificate.public_bytes(serialization.Encoding.DER)
+        (tmp_path / "ca.crl").write_bytes(smki.crl([smki.dcc], number=2).public_bytes(serialization.Encoding.DER))
+        (tmp_path / "damaged.cer").write_bytes(whole.replace(b"\x30\x13\x06\x07", b"\x31\x13\x06\x07"))
+        (tmp_path / "short.der").write_bytes(whole[:200])
+        (tmp_path / "whole.der").write_bytes(whole)
+        (tmp_path / "key.der").write_bytes(
+            smki.user.private_key.private_bytes(
+                serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+            )
+        )
+        trust = SmkiTrust(*trusted, policies=[TEST_POLICY_OID])
+        Verifier(trust).verify(forge(smki.user))
+        refused(trust, smki.dcc, duisign.CertificateRevokedError, "certificate-revoked")
+        left_out = [str(tmp_path / name) for name in ("damaged.cer", "key.der", "short.der")]
+        assert [problem.where for problem in trust.problems] == left_out
+        # A CRL that is damaged leaves nothing to be passed over.
+        (tmp_path / "ca.crl").write_bytes((tmp_path / "ca.crl").read_bytes()[:-20])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert str(tmp_path / "ca.crl") in str(caught.value)
+
+    @pytest.mark.parametrize("left", [1, 5, 10, 11, 12, 26, 27])
+    def test_files_that_end_within_the_first_line_of_a_block(self, smki, tmp_path, left):
+        """A line that is no block yet is a certificate or CRL that is lost, and is not passed over."""
+        smki.write(tmp_path)
+        folder = ([tmp_path / "root.pem"], [tmp_path / "issuing-ca.pem"], [tmp_path], [tmp_path])
+        first = smki.issue(entity_id=EUI, role=XML_SIGN).certificate_pem()
+        bundle = tmp_path / "bundle.pem"
+        bundle.write_bytes(first + smki.user.certificate_pem()[:left])
+        trust = SmkiTrust(*folder, policies=[TEST_POLICY_OID])
+        assert [problem.where for problem in trust.problems] == [str(bundle)]
+        lists = [crl.public_bytes(serialization.Encoding.PEM) for crl in (smki.crl(issuer=smki.root), smki.crl())]
+        bundle.write_bytes(lists[0] + lists[1][:left])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            SmkiTrust(*folder, policies=[TEST_POLICY_OID])
+        assert "cut short" in str(caught.value)
+
     @pytest.mark.parametrize(
         ("arguments", "options", "code"),
         [
@@ -501,6 +632,18 @@ class TestSources:
         with pytest.raises(duisign.ConfigurationError) as caught:
             SmkiTrust(*arguments, **{"policies": ["1.2.3"], **options})
         assert caught.value.code == code
+
+    @pytest.mark.parametrize("form", ["pem", "long", "null", "no text"])
+    def test_contents_mistaken_for_a_path_are_not_quoted(self, smki, form):
+        pem = smki.user.private_key_pem().decode()
+        mistaken = {"pem": pem, "long": pem.replace("/", "") * 9, "null": f"{pem}\0", "no text": f"{pem}\ud800"}[form]
+        root = [smki.root.certificate]
+        for arguments in ([[mistaken]], [root, [mistaken]], [root, [], [mistaken]], [root, [], [], [mistaken]]):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                SmkiTrust(*arguments, policies=[TEST_POLICY_OID])
+            assert caught.value.code == "source"
+            assert pem.splitlines()[1][:20] not in str(caught.value)
+            assert caught.value.__suppress_context__
 
     def test_reload_is_all_or_nothing(self, smki, tmp_path):
         smki.write(tmp_path)
@@ -569,6 +712,18 @@ class TestReloadingCertificates:
         with pytest.raises(duisign.ConfigurationError) as caught:
             trust.reload()
         assert f"{bundle}, certificate 2" in str(caught.value)
+        Verifier(trust).verify(forge(smki.user))
+
+    @pytest.mark.parametrize("left", [1, 14, 26, 100])
+    def test_a_bundle_cut_short(self, smki, folder, left):
+        (folder / "user.pem").unlink()
+        bundle = folder / "bundle.pem"
+        bundle.write_bytes(smki.dcc.certificate_pem() + smki.user.certificate_pem())
+        trust = self.make(folder)
+        bundle.write_bytes(smki.dcc.certificate_pem() + smki.user.certificate_pem()[:left])
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust.reload()
+        assert str(bundle) in str(caught.value)
         Verifier(trust).verify(forge(smki.user))
 
     def test_what_goes_and_what_was_never_good(self, smki, folder):

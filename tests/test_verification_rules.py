@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import duisign
 from duisign import PinnedCertificates, Verifier
@@ -336,6 +338,39 @@ DIGESTS = {
 @pytest.mark.parametrize("name", DIGESTS)
 def test_digest_values_are_strict_base64(smki, verifier, name):
     refused(verifier, forge(smki.user, digest=DIGESTS[name]), FORMAT, "digest-value", "signature")
+
+
+@settings(deadline=None)
+@given(
+    spaces=st.lists(st.tuples(st.integers(0, 50), st.sampled_from([" ", "\n", "\t", "  \n"])), max_size=3),
+    where=st.integers(0, 43),
+    what=st.sampled_from(["", *"AZaz09+/=-_ &é"]),
+    length=st.sampled_from([0, 1, 2, 4]),
+)
+def test_digest_values_are_read_as_strictly_as_python_reads_them(smki, verifier, spaces, where, what, length):
+    written = []
+
+    def text(octets):
+        found = plain(octets)
+        found = found[:where] + what + found[where + length :]
+        for place, space in spaces:
+            found = found[:place] + space + found[place:]
+        written.append((octets, found))
+        return found.replace("&", "&amp;")
+
+    document = forge(smki.user, digest=text)
+    ((octets, found),) = written
+    found = "".join(found.split())
+    try:
+        right = plain(b64decode(found, validate=True)) == found
+    except ValueError:
+        right = False
+    if right and b64decode(found) == octets:
+        verifier.verify(document)
+    elif right and len(b64decode(found)) == 32:
+        refused(verifier, document, duisign.DigestMismatchError, "digest-mismatch")
+    else:
+        refused(verifier, document, FORMAT, "digest-value", "signature")
 
 
 def der(raw):

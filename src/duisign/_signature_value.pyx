@@ -41,14 +41,28 @@ cdef object decode_base64(const unsigned char* text, Py_ssize_t length):
     """
     cdef bytes decoded = PyBytes_FromStringAndSize(NULL, length // 4 * 3 + 3)
     cdef unsigned char* out = <unsigned char*> PyBytes_AS_STRING(decoded)
+    cdef const unsigned char* end = text + length
     cdef Py_ssize_t written = 0
-    cdef Py_ssize_t index
     cdef unsigned int group = 0
     cdef int sextets = 0
     cdef int padding = 0
     cdef unsigned char sextet
-    for index in range(length):
-        sextet = SEXTETS[text[index]]
+    cdef unsigned int first, second, third, fourth
+    while text < end:
+        # Mostly whole groups of nothing else.
+        while not sextets and not padding and end - text >= 4:
+            first, second, third, fourth = SEXTETS[text[0]], SEXTETS[text[1]], SEXTETS[text[2]], SEXTETS[text[3]]
+            if (first | second | third | fourth) >= PADDING:
+                break
+            out[written] = first << 2 | second >> 4
+            out[written + 1] = (second << 4 | third >> 2) & 0xFF
+            out[written + 2] = (third << 6 | fourth) & 0xFF
+            written += 3
+            text += 4
+        if text == end:
+            break
+        sextet = SEXTETS[text[0]]
+        text += 1
         if sextet == SPACE:
             continue
         if sextet == FOREIGN or (padding and sextet != PADDING):

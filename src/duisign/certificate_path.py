@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import CertificatePoliciesOID, SignatureAlgorithmOID
+from cryptography.x509.oid import CertificatePoliciesOID, ExtensionOID, SignatureAlgorithmOID
 
 from duisign.errors import (
     CertificateError,
@@ -269,12 +269,15 @@ class PathValidator:
             # RFC 5280 section 4.2.1.9; OpenSSL 3 with X509_STRICT minds this too, OpenSSL 4 no longer does.
             if not (one.is_authority and one.constraints_critical and one.signs_certificates):
                 raise _bad_path("a CA on the path lacks critical basicConstraints, or keyCertSign")
+        # RFC 5280 section 6.1: one policy through the whole path, not one of them for each certificate.
+        asserted = self._policies
         for one in chain[:-1]:
-            asserted = one.policies
-            if one in authorities and _ANY_POLICY in asserted:
-                continue
-            if not asserted & self._policies:
-                raise _bad_path("a certificate on the path asserts none of the required policies", "certificate-policy")
+            if any(extension.oid == ExtensionOID.POLICY_MAPPINGS for extension in one.certificate.extensions):
+                raise _bad_path("a certificate on the path maps policies, as none of SMKI does", "certificate-policy")
+            if one not in authorities or _ANY_POLICY not in one.policies:
+                asserted &= one.policies
+        if not asserted:
+            raise _bad_path("the certificates on the path assert none of the required policies", "certificate-policy")
 
 
 def _first_good(

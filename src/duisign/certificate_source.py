@@ -16,7 +16,7 @@ from cryptography import x509
 from duisign.errors import ConfigurationError
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
-__all__ = ["FoundCertificate", "Problem", "certificates_of", "revocation_lists_of"]
+__all__ = ["FoundCertificate", "Problem", "certificates_of", "revocation_lists_of", "unopened"]
 
 MAX_SOURCE_OCTETS = 64 * 1024 * 1024
 """Octets of a file of certificates or CRLs: room for a CRL of a million entries."""
@@ -25,6 +25,10 @@ _BLOCK = re.compile(rb"-----BEGIN (CERTIFICATE|X509 CRL)-----.*?-----END \1-----
 _BEGIN = re.compile(rb"-----BEGIN ([^-\r\n]*)-----")
 _SUFFIXES = frozenset({".pem", ".crt", ".cer", ".der", ".crl"})
 """Files of a folder that are looked at; a folder may hold keys and notes too."""
+
+_SEQUENCE, _INTEGER, _VERSION = 0x30, 0x02, 0xA0
+"""Tags of DER. TBSCertificate begins with its version in a tag of its own (RFC 5280 section 4.1), TBSCertList never
+does (section 5.1); a private key begins with an INTEGER (RFC 5958 section 2, RFC 5915 section 3)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -50,14 +54,24 @@ def _octets(source: object, where: str) -> Iterator[tuple[str, bytes, bool]]:
         )
     path = Path(source)
     try:
-        if path.is_dir():
-            files = sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
-            for file in files:
-                yield str(file), _contents(file), False
-        else:
-            yield str(path), _contents(path), True
-    except OSError as error:
-        raise ConfigurationError("source", f"{error.filename or path} cannot be read: {error.strerror}.") from None
+        named = not path.is_dir()
+        files = [path] if named else sorted(p for p in path.iterdir() if p.suffix.lower() in _SUFFIXES and p.is_file())
+    except (OSError, ValueError) as error:
+        raise unopened(source, where, error) from None
+    for file in files:
+        try:
+            octets = _contents(file)
+        except (OSError, ValueError) as error:
+            raise unopened(source if named else file, where, error) from None
+        yield str(file), octets, named
+
+
+def unopened(source: str | Path, where: str, error: Exception) -> ConfigurationError:
+    """What is said of a file or folder that cannot be opened; `where`: its place in the caller's list."""
+    # A str may be the contents that were mistaken for a path, keys among them: only what was called a path is quoted.
+    name = f"{where} ({source})" if isinstance(source, Path) else where
+    reason = error.strerror if isinstance(error, OSError) else "this is no path"
+    return ConfigurationError("source", f"{name} cannot be opened: {reason}.")
 
 
 def _contents(file: Path) -> bytes:
@@ -80,6 +94,13 @@ def _has_incomplete(octets: bytes, words: tuple[bytes, ...]) -> bool:
     """Whether a PEM block whose label has one of the words is cut short, or labelled as nobody labels it."""
     begun = [label for label in _BEGIN.findall(octets) if any(word in label for word in words)]
     return len(begun) != sum(any(word in block[1] for word in words) for block in _BLOCK.finditer(octets))
+
+
+def _label_begun(octets: bytes, label: bytes) -> int:
+    """How many octets of a line that begins a PEM block stand at the end of a file that was cut short within it."""
+    line = octets.rpartition(b"\n")[2]
+    whole = b"-----BEGIN " + label + b"-----"
+    return len(line) if len(line) < len(whole) and whole.startswith(line) else 0
 
 
 class FoundCertificate(NamedTuple):
@@ -112,7 +133,9 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[FoundCertificate], 
             continue
         for file, octets, named in _octets(source, where):
             pieces, pem = _pieces(octets, b"CERTIFICATE")
-            if pem and _has_incomplete(octets, (b"CERTIFICATE",)):
+            if not named and not pem and _is_revocation_list(octets):
+                continue
+            if pem and (_has_incomplete(octets, (b"CERTIFICATE",)) or _label_begun(octets, b"CERTIFICATE")):
                 problems.append(Problem(file, "A certificate in this file is cut short; it was left out."))
             if not pieces and named:
                 raise ConfigurationError("source", f"{file} holds no certificate.")
@@ -142,9 +165,11 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
             continue
         for where, octets, named in _octets(source, f"CRL {number}"):
             pieces, pem = _pieces(octets, b"X509 CRL")
-            if pem and _has_incomplete(octets, (b"CRL",)):
+            # A line that is cut before its label may be that of a certificate, unless the file is one of CRLs.
+            begun = _label_begun(octets, b"X509 CRL") > (0 if pieces or named else len(b"-----BEGIN "))
+            if pem and (begun or _has_incomplete(octets, (b"CRL",))):
                 raise ConfigurationError("source", f"{where} holds a CRL that is cut short or mislabelled.")
-            if not pem and not named and _is_certificate(octets):
+            if not pem and not named and _begins_as_another(octets):
                 continue
             if not pieces and named:
                 raise ConfigurationError("source", f"{where} holds no CRL.")
@@ -158,14 +183,26 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
     return found
 
 
-def _is_certificate(der: bytes) -> bool:
+def _is_revocation_list(der: bytes) -> bool:
     try:
-        x509.load_der_x509_certificate(der)
+        x509.load_der_x509_crl(der)
     except Exception as error:
         if not is_unreadable(error):
             raise
         return False
     return True
+
+
+def _begins_as_another(der: bytes) -> bool:
+    """Whether DER begins as a certificate or a private key does and no CRL, though it may be damaged further on."""
+    tags, position = [], 0
+    for _ in range(3):
+        head = der[position : position + 2]
+        if len(head) < 2:
+            return False
+        tags.append(head[0])
+        position += 2 + (head[1] & 0x7F if head[1] & 0x80 else 0)
+    return tags == [_SEQUENCE, _SEQUENCE, _VERSION] or tags[:2] == [_SEQUENCE, _INTEGER]
 
 
 def _listed(sources: Iterable[object]) -> Iterable[object]:

@@ -34,6 +34,8 @@ _KEYWORDS = {
 }
 # RFC 2253 section 2.3 names these; every other type is written as OID and hexadecimal BER.
 _WRITTEN = {_KEYWORDS[word]: word for word in ("CN", "L", "ST", "O", "OU", "C", "STREET", "DC", "UID")}
+_STEERING = frozenset({"Cc", "Cf", "Zl", "Zp"})
+"""Categories of Unicode: control and format characters, ends of lines and paragraphs."""
 _STRING_TAGS = {
     0x0C: "utf-8",
     0x13: "ascii",
@@ -95,7 +97,9 @@ def _escaped(value: str) -> str:
             or (index == len(value) - 1 and character == " ")
         ):
             out.append("\\")
-        out.append(character)
+        # Whoever wrote a certificate wrote its names: none must steer a terminal or break a line of a log.
+        steers = unicodedata.category(character) in _STEERING
+        out.append("".join(f"\\{octet:02X}" for octet in character.encode()) if steers else character)
     return "".join(out)
 
 

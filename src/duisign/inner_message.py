@@ -6,13 +6,17 @@ although the S1SP never signed them. So the inner element is taken out with decl
 
 from __future__ import annotations
 
+from itertools import chain, combinations, islice
 from typing import TYPE_CHECKING
 
 from duisign._tree_lane import canonicalize_element
 from duisign.errors import UnsignedMessageError
+from duisign.limits import MAX_INNER_FORMS, MAX_INNER_FORMS_OCTETS
 from duisign.message_class import MessageClass
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lxml.etree import _Element
 
     from duisign.message import VerifiedMessage
@@ -33,22 +37,37 @@ _EXCLUSIVE = 2
 def inner_documents(message: VerifiedMessage) -> list[bytes]:
     """The inner message as a document of its own, in the forms that the S1SP may have signed, likeliest first.
 
-    They differ in the namespaces that their root declares: those that the message itself uses, those and that of its
-    Signature, or all that are in scope in the outer message. Raises UnsignedMessageError if there is no inner message.
+    They differ in the namespaces that their root declares. Those that the outer message declares too are superfluous
+    below it, and so do not stand in its canonical octets: the S1SP may have declared each of them or not. Raises
+    UnsignedMessageError if there is no inner message.
     """
     kind = message.message_class
     found = message.copied_element().findall(_PLACES[kind]) if kind in _PLACES else []
     if len(found) != 1:
         raise UnsignedMessageError("unsigned", "The message holds no inner message of a SMETS1 Service Provider.")
     (inner,) = found
-    used = _prefixes(inner, skip=f"{_DS}Signature")
-    everything = {prefix for prefix in inner.nsmap if prefix != "xml"}
-    forms = []
-    for prefixes in (used, used | _prefixes(inner), everything):
+    forms: list[bytes] = []
+    for prefixes in islice(_declared(inner), MAX_INNER_FORMS):
         octets = canonicalize_element(inner, _EXCLUSIVE, _prefix_list(prefixes), message.max_depth)
         if octets not in forms:
             forms.append(octets)
+        if sum(map(len, forms)) > MAX_INNER_FORMS_OCTETS:
+            break
     return forms
+
+
+def _declared(inner: _Element) -> Iterator[set[str | None]]:
+    """The prefixes that the root of the inner message may have declared, likeliest first."""
+    parent = inner.getparent()
+    outer = {} if parent is None else parent.nsmap
+    own = {prefix for prefix, uri in inner.nsmap.items() if outer.get(prefix) != uri} | _own_prefixes(inner)
+    both = sorted(set(inner.nsmap) - own - {"xml"}, key=lambda prefix: prefix or "")
+    used = _prefixes(inner, skip=f"{_DS}Signature")
+    subsets = chain.from_iterable(combinations(both, size) for size in range(len(both) + 1))
+    yield own | used
+    yield own | used | _prefixes(inner)
+    yield own | set(both)
+    yield from (own.union(some) for some in subsets)
 
 
 def _prefix_list(prefixes: set[str | None]) -> tuple[bytes, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NoReturn
@@ -37,6 +37,8 @@ from duisign.smki_trust import SmkiTrust
 from duisign.trust import Clock, Signatory, clock_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from lxml.etree import _Element
 
     from duisign.organisation_certificate import OrganisationCertificate
@@ -63,8 +65,14 @@ class _Entry:
         self.signer: Signer | None = None
 
 
+_Parties = dict[str, tuple[_Entry, ...]]
+
+
 class _State:
-    """Everything that a reload replaces at once. `users`, `dcc`: entries by EUI-64, newest first."""
+    """Everything that a reload replaces at once.
+
+    `users`: the entries of each EUI-64, newest first. `dcc`: the same for each class that the DCC signs.
+    """
 
     __slots__ = ("dcc", "entries", "problems", "users")
 
@@ -73,18 +81,19 @@ class _State:
         entries: Iterable[_Entry],
         problems: Iterable[Problem],
         roles: frozenset[int],
-        dcc_roles: frozenset[int],
+        dcc_roles: Mapping[MessageClass, frozenset[int]],
     ) -> None:
         self.entries = tuple(entries)
         self.problems = tuple(problems)
         newest = sorted(self.entries, key=lambda e: (*e.certificate.validity, e.certificate.fingerprint), reverse=True)
         self.users = _by_entity(newest, roles)
-        self.dcc = _by_entity(newest, dcc_roles)
+        by_roles = {roles: _by_entity(newest, roles) for roles in set(dcc_roles.values())}
+        self.dcc = {kind: by_roles[roles] for kind, roles in dcc_roles.items()}
 
-    def parties(self) -> set[tuple[str, bool]]:
-        """Who has a key that signs at some time, as EUI-64 and whether the key is for the DCC's messages."""
-        kinds = ((self.users, False), (self.dcc, True))
-        return {(who, dcc) for kind, dcc in kinds for who, some in kind.items() if any(e.signer for e in some)}
+    def rows(self) -> list[tuple[MessageClass | None, str, tuple[_Entry, ...]]]:
+        """The entries that compete with each other: of one EUI-64, for Requests (None) or a class of the DCC's."""
+        kinds: list[tuple[MessageClass | None, _Parties]] = [(None, self.users), *self.dcc.items()]
+        return [(kind, who, some) for kind, found in kinds for who, some in found.items()]
 
 
 class KeyRing:
@@ -96,14 +105,15 @@ class KeyRing:
     `password`: a function that receives the name of a file and returns its passphrase as bytes, or None; see
     `password_from_environment` and `password_from_file`. `trust`: a `SmkiTrust` that is asked about path and
     revocation at each signature; without one only validity periods count. `now`: a clock. `roles`, `dcc_roles`:
-    Remote Party Roles of Users' and of the DCC's XML signing keys. `dcc_entity_id`: the EUI-64 whose keys sign the
-    DCC's messages. The other options are those of `Signer`.
+    Remote Party Roles of Users' and of the DCC's XML signing keys; where the DCC's differ from class to class,
+    `dcc_roles` is a mapping as `Policy.signing_roles` is. `dcc_entity_id`: the EUI-64 whose keys sign the DCC's
+    messages. The other options are those of `Signer`.
 
     Who signs: a Request, the Business Originator of its RequestID with a key of `roles`. Any other message, the DCC
-    with a key of `dcc_roles`: if `dcc_entity_id` is given, that party, and a ResponseID of another DCC party of the
-    ring is refused; else the party of the ring that ResponseID names as originator; else (the originator is a Device)
-    the only one there is, and several are refused. Of one party's keys the one signs that is usable now and whose
-    validity began last, then ends last.
+    with a key of `dcc_roles` for its class: if `dcc_entity_id` is given, that party, and a ResponseID of another DCC
+    party of the ring is refused; else the party of the ring that ResponseID names as originator; else (the originator
+    is a Device) the only one there is, and several are refused. Parties without a key for the class do not count. Of
+    one party's keys the one signs that is usable now and whose validity began last, then ends last.
 
     A key under two EUI-64s signs for neither ("a separate key per User Id"). A key that stands in a certificate of a
     role for Devices too (any but `roles` and `dcc_roles`) does not sign ("a dedicated XML signing key, never used
@@ -139,7 +149,7 @@ class KeyRing:
         whitespace: Literal["preserve", "strip"] = "preserve",
         existing_signature: Literal["refuse", "replace"] = "refuse",
         roles: Iterable[int] = (RemotePartyRole.XML_SIGN,),
-        dcc_roles: Iterable[int] = (RemotePartyRole.DSP_XML_SIGN,),
+        dcc_roles: Iterable[int] | Mapping[MessageClass, Iterable[int]] = (RemotePartyRole.DSP_XML_SIGN,),
         dcc_entity_id: str | None = None,
         max_octets: int = MAX_DOCUMENT_OCTETS,
         max_depth: int = MAX_DEPTH,
@@ -155,7 +165,7 @@ class KeyRing:
         self._password = password
         self._trust = trust
         self._now = clock_of(now)
-        self._roles = _checked_roles(roles), _checked_roles(dcc_roles)
+        self._roles = _checked_roles(roles), _roles_by_class(dcc_roles)
         self._dcc_entity_id = None if dcc_entity_id is None else _checked_entity_id(dcc_entity_id)
         check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
@@ -193,8 +203,8 @@ class KeyRing:
         """Every key with its status at this moment, in the order of the sources."""
         state, now = self._state, self._now()
         first: set[_Entry] = set()
-        for one in (*state.users.values(), *state.dcc.values()):
-            first.update([entry for entry in one if self._status(entry, now) is KeyStatus.SIGNS][:1])
+        for _, _, some in state.rows():
+            first.update([entry for entry in some if self._status(entry, now) is KeyStatus.SIGNS][:1])
         found = []
         for entry in state.entries:
             status, certificate = self._status(entry, now), entry.certificate
@@ -238,26 +248,33 @@ class KeyRing:
     def signers(self, entity_id: str) -> tuple[Signer, ...]:
         """The Signers of an EUI-64 that may sign now, the newest of each kind first; empty if there are none."""
         entity_id, state, now = _checked_entity_id(entity_id), self._state, self._now()
-        entries = dict.fromkeys((*state.users.get(entity_id, ()), *state.dcc.get(entity_id, ())))
+        entries = dict.fromkeys(entry for _, who, some in state.rows() if who == entity_id for entry in some)
         return tuple(e.signer for e in entries if e.signer and self._status(e, now) is KeyStatus.SIGNS)
 
     def reload(self) -> tuple[Problem, ...]:
         """Read the sources again; returns the new `problems`.
 
         All or nothing: ConfigurationError says what is broken, and the old state stays in force. Broken is also a
-        state in which a party that had a key has none, while there is a problem that was not there before.
+        state in which a party that had a key that signs, or will, has none, while there is a problem that was not there
+        before.
         """
         with self._lock:
             old = self._state
             signers = {e.certificate.fingerprint: e.signer for e in old.entries if e.signer is not None}
             state = self._build(signers)
             new = [one for one in state.problems if one not in old.problems]
-            if new and not old.parties() <= state.parties():
+            if new and not self._able(old) <= self._able(state):
                 raise ConfigurationError(
                     "key-ring", f"A party would lose its last key for a problem: {new[0].where}: {new[0].sentence}"
                 )
             self._state = state
         return state.problems
+
+    def _able(self, state: _State) -> set[tuple[MessageClass | None, str]]:
+        """Who has a key that signs now or later, and what."""
+        now = self._now()
+        hopeful = {entry for entry in state.entries if self._status(entry, now) in _HOPEFUL}
+        return {(kind, who) for kind, who, some in state.rows() if not hopeful.isdisjoint(some)}
 
     def _build(self, signers: dict[bytes, Signer]) -> _State:
         """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
@@ -265,10 +282,11 @@ class KeyRing:
         by_key: dict[bytes, list[OrganisationCertificate]] = {}
         for pair in pairs:
             by_key.setdefault(pair.point, []).append(pair.certificate)
+        users, dcc = self._roles[0], frozenset().union(*self._roles[1].values())
         entries = []
         for pair in pairs:
             entry = _Entry(pair.certificate, pair.where)
-            entry.fixed, remark = separation_of(pair.certificate, by_key[pair.point], *self._roles)
+            entry.fixed, remark = separation_of(pair.certificate, by_key[pair.point], users, dcc)
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
                 try:
@@ -281,7 +299,7 @@ class KeyRing:
                 problems.append(Problem(pair.where, remark))
             entries.append(entry)
         state = _State(entries, problems, *self._roles)
-        if self._dcc_entity_id is not None and self._dcc_entity_id not in state.dcc:
+        if self._dcc_entity_id is not None and not any(self._dcc_entity_id in found for found in state.dcc.values()):
             raise ConfigurationError("key-ring", "The ring holds no DCC key of the party that dcc_entity_id names.")
         now = self._now()
         if not any(self._status(entry, now) in _HOPEFUL for entry in entries):
@@ -318,7 +336,8 @@ class KeyRing:
         if kind in _SIGNED_BY_USER:
             entries = state.users.get(identifier.originator, ()) if identifier else ()
         else:
-            entries = state.dcc.get(self._dcc_party(state, identifier), ())
+            found = state.dcc.get(kind, {})
+            entries = found.get(self._dcc_party(found, identifier), ())
         now = self._now()
         for entry in entries:
             if entry.signer is not None and self._status(entry, now) is KeyStatus.SIGNS:
@@ -340,21 +359,21 @@ class KeyRing:
         error.request_id = None if identifier is None else str(identifier)
         return error
 
-    def _dcc_party(self, state: _State, response_id: RequestId | None) -> str:
-        """The EUI-64 of the DCC party that signs; the rule is in the docstring of the class."""
+    def _dcc_party(self, parties: Collection[str], response_id: RequestId | None) -> str:
+        """The EUI-64 of the DCC party, of those with keys for the class, that signs; the rule is in the docstring."""
         named = None if response_id is None else response_id.originator
         chosen = self._dcc_entity_id
-        if named in state.dcc and chosen in (None, named):
+        if named is not None and named in parties and chosen in (None, named):
             return named
-        if named in state.dcc or (chosen is None and len(state.dcc) > 1):
+        if named in parties or (chosen is None and len(parties) > 1):
             raise SigningKeyError(
                 "signing-key-ambiguous", "It is not clear which DCC party of the ring signs: set dcc_entity_id to it."
             )
-        return chosen or next(iter(state.dcc), "")
+        return chosen or next(iter(parties), "")
 
 
-def _by_entity(entries: Iterable[_Entry], roles: frozenset[int]) -> dict[str, tuple[_Entry, ...]]:
-    found: dict[str, tuple[_Entry, ...]] = {}
+def _by_entity(entries: Iterable[_Entry], roles: frozenset[int]) -> _Parties:
+    found: _Parties = {}
     for entry in entries:
         entity_id = entry.certificate.entity_id
         if entity_id is not None and entry.certificate.role in roles:
@@ -384,6 +403,19 @@ def _checked_roles(roles: Iterable[int]) -> frozenset[int]:
     if not found:
         raise ConfigurationError("roles", "Roles are a list of Remote Party Roles, each a number from 0 to 255.")
     return found
+
+
+def _roles_by_class(
+    roles: Iterable[int] | Mapping[MessageClass, Iterable[int]],
+) -> Mapping[MessageClass, frozenset[int]]:
+    """The roles of the DCC's keys for each class that it signs."""
+    if not isinstance(roles, Mapping):
+        return dict.fromkeys(set(MessageClass) - _SIGNED_BY_USER, _checked_roles(roles))
+    try:
+        found = {MessageClass(kind): checked_roles(some) for kind, some in roles.items()}
+    except (TypeError, ValueError):
+        raise ConfigurationError("roles", "dcc_roles maps duisign.MessageClass to Remote Party Roles.") from None
+    return {kind: some for kind, some in found.items() if kind not in _SIGNED_BY_USER}
 
 
 def _checked_entity_id(entity_id: str) -> str:

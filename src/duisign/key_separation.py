@@ -20,7 +20,7 @@ __all__ = ["separation_of"]
 
 _DCC_MAY_SHARE = frozenset({RemotePartyRole.ACCESS_CONTROL_BROKER})
 """Roles whose key may be a DCC's XML signing key too: DUIS has the Access Control Broker's key sign responses, and the
-DCC has certificates of both roles for one key (DESIGN section 4). A User's XML signing key shares with no role."""
+DCC has certificates of both roles for one key (DESIGN section 4). A User's shares with no role used towards Devices."""
 
 
 def separation_of(

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.hazmat.primitives.serialization import load_der_private_key as load_der
 from cryptography.hazmat.primitives.serialization import load_pem_private_key as load_pem
 
-from duisign.certificate_source import Problem
+from duisign.certificate_source import Problem, unopened
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.key_password import Password
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
@@ -105,13 +105,6 @@ def _contents(file: Path) -> bytes | None:
     return octets if len(octets) <= MAX_SOURCE_OCTETS else None
 
 
-def _unopened(source: str | Path, where: str, error: Exception) -> ConfigurationError:
-    # A str may be a key that was mistaken for a path: only what was called a path is quoted.
-    name = f"{where} ({source})" if isinstance(source, Path) else where
-    reason = error.strerror if isinstance(error, OSError) else "this is no path"
-    return ConfigurationError("source", f"{name} cannot be opened: {reason}.")
-
-
 class _Reader:
     """Collects keys, certificates and problems; `where` below is the place that a problem is reported for."""
 
@@ -145,19 +138,19 @@ class _Reader:
 
     def _path(self, source: str | Path, where: str) -> None:
         path = Path(source)
-        named = not path.is_dir()
         try:
+            named = not path.is_dir()
             # Hidden files are those of editors and of mounted secrets.
             files = [path] if named else sorted(p for p in path.iterdir() if p.name[0] != "." and p.is_file())
-        except OSError as error:
-            raise _unopened(source, where, error) from None
+        except (OSError, ValueError) as error:
+            raise unopened(source, where, error) from None
         for file in files:
             remark = named or file.suffix.lower() in _SUFFIXES
             try:
                 octets = _contents(file)
             except (OSError, ValueError) as error:
                 if named:
-                    raise _unopened(source, where, error) from None
+                    raise unopened(source, where, error) from None
                 octets = None
             if octets is not None:
                 self._octets(octets, str(file), remark)
@@ -186,6 +179,9 @@ class _Reader:
         for number in itertools.count(1):
             begin = _BEGIN.search(octets, position)
             if begin is None:
+                line = octets[position:].rpartition(b"\n")[2]
+                if line and (line.startswith(b"-----BEGIN ") or b"-----BEGIN ".startswith(line)):
+                    self.problem(where, "A PEM block at the end of this is cut short; it was left out.")
                 return
             place = f"{where}, block {number}" if several else where
             end = b"-----END " + begin[1] + b"-----"

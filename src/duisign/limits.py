@@ -46,8 +46,18 @@ MAX_KEY_CANDIDATES = 16
 MAX_KEY_HINTS = 16
 """Names, numbers and certificates in one KeyInfo. DUIS has one; each certificate costs a hash or the reading of it."""
 
+MAX_CARRIED_CERTIFICATE_OCTETS = 4096
+"""Octets of a certificate that KeyInfo carries and nobody knows. Genuine ones have about 700; each attribute of a name
+costs twice as much as a message."""
+
 MAX_SERIAL_DIGITS = 49
 """Decimal digits of a certificate serial number: RFC 5280 section 4.1.2.2 allows 20 octets."""
+
+MAX_INNER_FORMS = 32
+"""Forms that an inner message is tried in: four namespaces that only the outer message declares for certain have 16."""
+
+MAX_INNER_FORMS_OCTETS = 64 * 1024 * 1024
+"""Octets of these forms, all at once in memory; the last one may pass it."""
 
 MAX_WORKERS = 256
 """Threads of one batch. Each costs memory, and far fewer already wait for Python's lock."""

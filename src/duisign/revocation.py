@@ -80,10 +80,12 @@ class RevocationIndex:
     """The CRL in force of each CA. Not changed once built; shared by threads.
 
     `crls`: each must be signed by one of `authorities`, else ConfigurationError. `before`: an older index; of two CRLs
-    of one CA the one with the higher number is in force, and of equals the one that was there first.
+    of one CA the one with the higher number is in force, and of equals the one that was there first. What the highest
+    revokes is revoked at once; but before its thisUpdate (which by this clock may be seconds ahead) the one below it
+    says too what is revoked, and that nothing else is.
     """
 
-    __slots__ = ("_lists",)
+    __slots__ = ("_earlier", "_lists")
 
     def __init__(
         self,
@@ -95,24 +97,41 @@ class RevocationIndex:
         for certificate in authorities:
             by_name.setdefault(certificate.subject, []).append(certificate)
         self._lists: dict[Authority, RevocationList] = dict(before._lists) if before else {}
+        self._earlier: dict[Authority, RevocationList] = dict(before._earlier) if before else {}
         for crl in crls:
             issuers = by_name.get(_issuer_of(crl), [])
             signers = [c for c in issuers if c.signs_crls and _signed_by(crl, c.public_key)]
             if not signers:
-                raise _refused(crl, "is not signed by a CA of the store that may sign CRLs")
+                raise _refused(
+                    crl, "is not signed by a CA of the store that may sign CRLs", "load its CA's certificate, or "
+                )
             entry = _read(crl)
             if isinstance(entry, str):
                 raise _refused(crl, entry)
             authority = signers[0].authority
             assert authority is not None
-            known = self._lists.get(authority)
-            if known is None or entry.number > known.number:
-                self._lists[authority] = entry
+            self._add(authority, entry)
+
+    def _add(self, authority: Authority, entry: RevocationList) -> None:
+        known, earlier = self._lists.get(authority), self._earlier.get(authority)
+        if known is None or entry.number > known.number:
+            self._lists[authority] = entry
+            if known is not None:
+                self._earlier[authority] = known
+        elif entry.number < known.number and (earlier is None or entry.number > earlier.number):
+            self._earlier[authority] = entry
+
+    def _in_force(self, authority: Authority, now: float) -> RevocationList | None:
+        """The CRL of a CA that speaks for this moment, if one does."""
+        found = self._lists.get(authority)
+        if found is not None and now < found.this_update:
+            found = self._earlier.get(authority)
+        return found if found is not None and found.is_current(now) else None
 
     def current(self, authorities: Iterable[Authority], now: float) -> list[x509.CertificateRevocationList]:
         """Those of the CAs' CRLs that speak for this moment."""
-        found = [self._lists[one] for one in authorities if one in self._lists]
-        return [entry.crl for entry in found if entry.is_current(now)]
+        found = (self._in_force(one, now) for one in authorities)
+        return [entry.crl for entry in found if entry is not None]
 
     def check(self, authority: Authority, serial_number: int, now: float, *, accept_unknown: bool) -> None:
         """Raise CertificateError unless a current CRL of the CA says that it has not revoked this serial number.
@@ -126,11 +145,13 @@ class RevocationIndex:
             raise RevocationUnknownError(
                 "revocation-unknown", "There is no CRL of the CA that issued the certificate: load one."
             )
-        if serial_number in crl.revoked:
+        current = crl.is_current(now)
+        in_force = crl if current else self._in_force(authority, now)
+        if serial_number in crl.revoked or (not current and in_force and serial_number in in_force.revoked):
             raise CertificateRevokedError(
                 "certificate-revoked", "The signer's certificate, or its CA's, is revoked: refuse the message."
             )
-        if not crl.is_current(now) and not accept_unknown:
+        if in_force is None and not accept_unknown:
             raise RevocationUnknownError(
                 "revocation-outdated", "The CRL of the CA that issued the certificate is not current: load a new one."
             )
@@ -147,5 +168,5 @@ def _issuer_of(crl: x509.CertificateRevocationList) -> DistinguishedName:
         raise ConfigurationError("crl", "A CRL names a CA that cannot be read: obtain the right one.") from None
 
 
-def _refused(crl: x509.CertificateRevocationList, reason: str) -> ConfigurationError:
-    return ConfigurationError("crl", f"The CRL of {rfc2253(crl.issuer)} {reason}: obtain the right one.")
+def _refused(crl: x509.CertificateRevocationList, reason: str, remedy: str = "") -> ConfigurationError:
+    return ConfigurationError("crl", f"The CRL of {rfc2253(crl.issuer)} {reason}: {remedy}obtain the right one.")

@@ -12,6 +12,7 @@ from duisign.certificate_path import CertificatePath, PathValidator
 from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
 from duisign.certificate_status import CertificateState, CertificateStatus, state_of
 from duisign.errors import AmbiguousSignerError, CertificateError, ConfigurationError, UnknownSignerError
+from duisign.limits import MAX_CARRIED_CERTIFICATE_OCTETS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
 from duisign.policy import DEFAULT_POLICY, Policy
 from duisign.revocation import RevocationIndex
@@ -245,6 +246,8 @@ def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
     """The certificate, not a known one, that the message itself carries, if it carries one and names no other."""
     carried = []
     for der in dict.fromkeys(embedded_certificates(hints)):
+        if len(der) > MAX_CARRIED_CERTIFICATE_OCTETS:
+            continue
         try:
             certificate = OrganisationCertificate(load_certificate(der))
         except ConfigurationError:

@@ -8,6 +8,7 @@ except the reports of the other commands when no XML is asked for.
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated
 
 import typer
@@ -65,6 +66,9 @@ def _duisign(
 def run() -> int:
     """Run the command line on ``sys.argv``; the exit status."""
     try:
+        if any("-----BEGIN" in argument for argument in sys.argv[1:]):
+            # Usage errors, and what is said of a file that is not there, would quote it.
+            raise Failure("An argument is what a file of keys or certificates holds: give the name of the file.")
         try:
             application(prog_name="duisign")
         except SystemExit as end:

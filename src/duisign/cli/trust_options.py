@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -119,10 +120,8 @@ class SmkiOptions:
 
         try:
             trust = SmkiTrust(
-                self.root,
-                self.ca or [],
-                certificates,
-                self.crl or [],
+                # As paths: errors quote no other names.
+                *(list(map(Path, names or ())) for names in (self.root, self.ca, certificates, self.crl)),
                 policies=self.policy_oid,
                 check_revocation=not self.skip_revocation,
                 now=self.at,

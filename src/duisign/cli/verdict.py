@@ -89,7 +89,8 @@ class Report:
     `code`, `reason`: of the refusal, None for a valid message. `outcomes`: one for each of `duisign.errors.CHECKS`,
     in that order. `message`: the valid message. `named`: for a refused message, the one trusted certificate that
     its KeyInfo names, if it names one; unless the check "signature-value" passed, nothing proves that its holder sent
-    the message. `at`: the time as of which certificates were judged, None for now. `smki`: what was asked of the SMKI,
+    the message. `named_request_id`: the RequestID of a refused message, if it can be read, no more proven than that.
+    `at`: the time as of which certificates were judged, None for now. `smki`: what was asked of the SMKI,
     None for pinned certificates.
     """
 
@@ -101,6 +102,7 @@ class Report:
     message: VerifiedMessage | None = None
     signer: OrganisationCertificate | None = None
     named: OrganisationCertificate | None = None
+    named_request_id: str | None = None
     at: datetime | None = None
     smki: SmkiFacts | None = None
 
@@ -129,6 +131,7 @@ class Report:
             "octets": None if message is None else len(message.signed_bytes),
             "signer": None if message is None else self._signer_facts(policy),
             "named_signer": None if self.named is None else certificate_facts(self.named, policy),
+            "named_request_id": self.named_request_id,
         }
         if self.at is not None:
             facts["at"] = self.at.isoformat()
@@ -256,7 +259,17 @@ class Examiner:
             else:
                 verdict = Verdict.INVALID if isinstance(error, VerificationError) else Verdict.UNREADABLE
             outcomes, named = witness.outcomes(error), witness.named()
-            return Report(file, verdict, outcomes, error.code, str(error), named=named, at=self._at, smki=self._smki)
+            return Report(
+                file,
+                verdict,
+                outcomes,
+                error.code,
+                str(error),
+                named=named,
+                named_request_id=error.request_id,
+                at=self._at,
+                smki=self._smki,
+            )
         outcomes = witness.outcomes(None)
         if message.certificate is None:
             outcomes["certificate"] = Outcome.NOT_APPLICABLE

@@ -115,6 +115,8 @@ def _checks(report: Report) -> Table:
 def _facts(report: Report) -> list[RenderableType]:
     facts = report.facts()
     rows = _signer("signer", facts["signer"]) + _signer("named signer", facts["named_signer"])
+    if report.named_request_id is not None:
+        rows.insert(0, ("named RequestID", report.named_request_id))
     if report.message is not None:
         rows = [
             ("message", facts["message_class"] or "no DUIS message"),
@@ -134,6 +136,8 @@ def _facts(report: Report) -> list[RenderableType]:
         if report.outcomes["signature-value"] is Outcome.PASSED:
             remark = "The signature is the named signer's, and the message is refused all the same."
         return [table, Text(f"  {remark}", "yellow"), ""]
+    if report.named_request_id is not None:
+        return [table, Text("  The named RequestID is what the message says; nothing proves it.", "yellow"), ""]
     return [table, ""] if rows else []
 
 

@@ -1,0 +1,42 @@
+"""The scanner of the byte lane on its own: every branch of _scan.h, also that for processors that are not at hand."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+import duisign
+from interop import peers
+
+HEADERS = Path(duisign.__file__).parent
+SOURCE = Path(__file__).parent / "native" / "scan.c"
+SECONDS = 300
+WATCHED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+
+
+def output(*command: str | Path) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.release_build
+@pytest.mark.parametrize(
+    ("compiler", "options", "emulator", "branch"),
+    [
+        ("gcc", WATCHED, [], None),
+        ("gcc", [*WATCHED, "-DDUISIGN_PLAIN_SCAN"], [], "plain"),
+        ("aarch64-linux-gnu-gcc", ["-static"], ["qemu-aarch64"], "NEON"),
+    ],
+)
+def test_every_branch_stops_where_it_must(compiler, options, emulator, branch, tmp_path):
+    program = tmp_path / "scan"
+    flags = ["-std=c11", "-O3", "-Wall", "-Wextra", "-Werror", f"-I{HEADERS}", *options]
+    output(peers.require_program(compiler), *flags, SOURCE, "-o", program)
+    found = output(*map(peers.require_program, emulator), program)
+    name, _, rest = found.partition(": ")
+    # 4 kinds, 256 octets, each place of each length up to 67; and random ones.
+    assert rest == f"{4 * 256 * 67 * 68 // 2 + 200_000} scans\n"
+    assert name == branch if branch else name in ("SSE2", "NEON")
