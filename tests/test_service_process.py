@@ -31,6 +31,9 @@ START_TRIES = 15
 SETTINGS = """
 [server]
 port = 0
+# Longer than any machine is busy.
+request_timeout = 600
+shutdown_timeout = 600
 [signing]
 keyring = ["keys"]
 [trust]
