@@ -264,6 +264,19 @@ def test_a_request_that_takes_too_long(keys, request_document):
     assert asyncio.run(late("/sign", {})).json["errorCode"] == "request-timeout"
 
 
+def test_a_batch_of_which_no_more_comes_is_broken_off(keys, request_document):
+    application = make(keys, server={"request_timeout": 0.05})
+    line = json.dumps({"message": request_document.decode()}).encode() + b"\n"
+
+    async def late():
+        await answer(application, "POST", "/v1/sign/batch", line * 2, LINES, pause=asyncio.sleep(60), chunk=len(line))
+
+    # The server closes the connection then: half an answer must not look like a whole one.
+    with pytest.raises(ConnectionAbortedError, match="request-timeout"):
+        asyncio.run(late())
+    assert application._gate._at_work == 0
+
+
 def test_an_answer_that_takes_too_long(keys, request_document, monkeypatch):
     application = make(keys, server={"request_timeout": 0.05, "retry_after": 7})
 
