@@ -444,6 +444,21 @@ def test_the_library_and_the_command_import_nothing_of_it():
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.parametrize("octets", [10, 300_000])
+def test_a_refusal_before_the_body_is_read_leaves_the_connection_in_order(folder, request_document, verifier, octets):
+    with running("-c", folder / "service.toml") as service:
+        connection = service.connection()
+        for path, status in (("/v1/sign", 415), ("/nothing", 404), ("/healthz", 405)) * 2:
+            connection.request("POST", path, b"x" * octets)
+            refusal = connection.getresponse()
+            assert (refusal.status, refusal.read()[:1]) == (status, b"{")
+            connection.request("POST", "/v1/sign", request_document, XML)
+            answer = connection.getresponse()
+            assert answer.status == 200
+            verifier.verify(answer.read())
+        connection.close()
+
+
 def test_versions_of_http_and_pipelines(folder, request_document):
     """Two requests in one packet get two answers in order."""
     with running("-c", folder / "service.toml") as service:

@@ -26,6 +26,8 @@ __all__ = ["Address", "Gate"]
 
 _GONE = 499
 """Logged as the status of a request whose caller left before the answer, as nginx does."""
+_CLOSE = {"Connection": "close"}
+"""The header of an answer behind which the rest of the body is not read. Of other refusals it is read, and dropped."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,11 +110,7 @@ class Gate:
             self._log.write("failure", **_where(failure))
         outcome.code = error.code
         if exchange.status is None:
-            response = address.error(error)
-            if not exchange.is_complete:
-                # What is still to come of the body is not read.
-                response.headers["Connection"] = "close"
-            await response(scope, exchange.receive, exchange.send)
+            await address.error(error)(scope, exchange.receive, exchange.send)
             return
         # Half an answer cannot be called back: the server closes the connection, so that the caller notices.
         raise ConnectionAbortedError(error.code)
@@ -176,6 +174,7 @@ class _Exchange:
                     "body-too-large",
                     f"The body is longer than the limit of {self._limits.max_body_octets} octets.",
                     413,
+                    _CLOSE,
                 )
         return message
 
@@ -193,7 +192,7 @@ class _Exchange:
     def late(self) -> RequestError:
         """The refusal of a request that took too long."""
         if not self.is_complete:
-            return RequestError("request-timeout", "The body took too long to come.", 408)
+            return RequestError("request-timeout", "The body took too long to come.", 408, _CLOSE)
         headers = {"Retry-After": str(self._limits.retry_after)}
         return RequestError("timeout", "The answer took too long: come again later.", 503, headers)
 
