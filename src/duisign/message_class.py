@@ -59,6 +59,8 @@ _RESPONSE_BODY = {
     "SMETS1ResponseMessage": MessageClass.SMETS1_RESPONSE,
 }
 
+_PAYLOADS = {**_RESPONSE_MESSAGE, **_RESPONSE_BODY, "SignedPreCommand": MessageClass.SIGNED_PRE_COMMAND}
+
 UNKNOWN_REMOTE_PARTY_SERVICES = frozenset({"6.21", "6.23", "6.24.1", "8.5", "8.9", "8.12.2"})
 """Service Reference Variants whose GBCSPayload is a command that the DCC signs for an Unknown Remote Party."""
 
@@ -68,6 +70,7 @@ _REFERENCES = frozenset({"ServiceReference", "ServiceReferenceVariant"})
 _TEXTS = _REFERENCES | {"GBCSPayload"}
 """Elements of a ResponseMessage that hold text alone. One that holds elements would be a payload in hiding."""
 
+_GATEWAY = "http://www.dccinterface.co.uk/ServiceUserGateway"
 _READER = DocumentReader()
 
 
@@ -109,6 +112,12 @@ def class_of(facts: MessageFacts) -> MessageClass | None:
         # All that a device alert has is text. It may come unsigned, so it must not be a cover for what may not.
         return None
     return kind
+
+
+def payload_classes(root: _Element) -> frozenset[MessageClass]:
+    """The classes that the payloads of a tree would be of by their names, wherever they stand."""
+    names = (etree.QName(element).localname for element in root.iter(f"{{{_GATEWAY}}}*"))
+    return frozenset(_PAYLOADS[name] for name in names if name in _PAYLOADS)
 
 
 def message_class(source: bytes | _Element) -> MessageClass | None:

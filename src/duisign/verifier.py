@@ -30,7 +30,8 @@ from duisign.errors import (
 from duisign.inner_message import inner_documents
 from duisign.limits import EXPANSION_ALLOWANCE, MAX_DEPTH, MAX_DOCUMENT_OCTETS, MAX_EXPANSION
 from duisign.message import UnsignedMessage, VerifiedMessage
-from duisign.policy import DEFAULT_POLICY, Policy
+from duisign.message_class import payload_classes
+from duisign.policy import DEFAULT_POLICY, MAY_BE_UNSIGNED, Policy
 from duisign.request_id import sole_identifier
 
 if TYPE_CHECKING:
@@ -128,7 +129,10 @@ class Verifier:
         return results_of_documents(self.verify, VerifyResult, documents, workers)
 
     def receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
-        """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned."""
+        """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned.
+
+        Not if it holds, wherever, an element named as a payload that must be signed.
+        """
         try:
             return self._verify(document, self._check)
         except UnsignedMessageError:
@@ -137,7 +141,11 @@ class Verifier:
             root = self._reader.parse(document)
             octets = canonicalize_document(root, 0, (), self._reader.max_depth)
             message = UnsignedMessage(octets, self._canonical_reader, message_facts(root))
-            if message.message_class not in self._policy.accept_unsigned:
+            # A payload that must be signed might be found by its name alone, where the class does not look for it.
+            if (
+                message.message_class not in self._policy.accept_unsigned
+                or not payload_classes(root) <= MAY_BE_UNSIGNED
+            ):
                 raise
             return message
 
