@@ -34,7 +34,7 @@ docs: $(VENV)/.docs
 
 # All suites, whatever one of them says; the summary comes last. BENCH=--check fails when a bar is missed.
 SUITES := bench/bench_sign.py bench/bench_verify.py bench/bench_canonicalize.py bench/bench_scaling.py \
-	bench/bench_parts.py bench/bench_workers.py bench/bench_batches.py bench/summary.py
+	bench/bench_parts.py bench/bench_workers.py bench/bench_batches.py bench/bench_service.py bench/summary.py
 
 bench: $(VENV)/.test $(VENV)/.native
 	@status=0; for suite in $(SUITES); do $(BIN)/python $$suite $(BENCH) || status=1; done; exit $$status

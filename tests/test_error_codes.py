@@ -14,6 +14,7 @@ from duisign.errors import CHECKS
 ROOT = Path(__file__).parents[1]
 SOURCES = [p for p in (ROOT / "src" / "duisign").glob("*.py*") if p.suffix in (".py", ".pyx")]
 SOURCES += (ROOT / "src" / "duisign" / "signxml").glob("*.py")
+SOURCES += (ROOT / "src" / "duisign" / "service").glob("*.py")
 ROWS = re.findall(r"^\| `([a-z0-9-]+)` \| (.*)$", (ROOT / "docs" / "errors.md").read_text(), re.MULTILINE)
 
 

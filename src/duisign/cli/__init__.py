@@ -1,4 +1,4 @@
-"""The command line: `duisign sign`, `verify`, `validate`, `certificate`, `keyring`, `canonicalize`, `demo`.
+"""The command line: `duisign sign`, `verify`, `validate`, `certificate`, `keyring`, `canonicalize`, `serve`, `demo`.
 
 Needs the extra ``cli``.
 
@@ -19,6 +19,7 @@ from duisign.cli.demo import demo
 from duisign.cli.exit_status import ExitStatus, Failure, ReaderGone
 from duisign.cli.files import note, write_text
 from duisign.cli.keyring import keyring
+from duisign.cli.serve import serve
 from duisign.cli.sign import sign
 from duisign.cli.validate import validate
 from duisign.cli.verify import verify
@@ -43,6 +44,7 @@ application.command(short_help="Tell whether documents are valid by a schema.")(
 application.command(short_help="Show certificates, and whether they are valid.")(certificate)
 application.command(short_help="Show which key signs for whom.")(keyring)
 application.command(short_help="Write the canonical form of a document.")(canonicalize)
+application.command(short_help="Sign and verify over HTTP.")(serve)
 application.command(short_help="Show it all, on keys and messages made up.")(demo)
 
 

@@ -18,7 +18,7 @@ from duisign.cli.exit_status import Failure
 from duisign.cli.files import STANDARD_STREAM, reason
 from duisign.limits import MAX_DOCUMENT_OCTETS
 
-__all__ = ["Line", "Lines", "MessageLine", "json_line", "open_lines"]
+__all__ = ["Line", "Lines", "MessageLine", "json_line", "open_lines", "unrepeated"]
 
 MAX_LINE_OCTETS = 4 * MAX_DOCUMENT_OCTETS
 """Octets of a line: the largest document with every third character escaped, or in base64."""
@@ -163,7 +163,7 @@ def _object(octets: bytes | None) -> dict[str, Any]:
     facts = None
     try:
         # Some senders begin their output with a byte order mark.
-        facts = json.loads(octets.decode("utf-8-sig"), object_pairs_hook=_unrepeated, parse_constant=_refused)
+        facts = json.loads(octets.decode("utf-8-sig"), object_pairs_hook=unrepeated, parse_constant=_refused)
     except (ValueError, RecursionError):
         facts = None
     if not isinstance(facts, dict):
@@ -171,7 +171,7 @@ def _object(octets: bytes | None) -> dict[str, Any]:
     return facts
 
 
-def _unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; of a name that is repeated, readers differ in which value they take."""
     facts = dict(pairs)
     if len(facts) != len(pairs):
