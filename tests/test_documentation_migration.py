@@ -33,6 +33,8 @@ def folder(tmp_path_factory):
     peers.require_program("xmlsec1")
     shutil.copy(peers.DUIS_SIGN_WRAP.install() / "dist" / "tool.jar", path)
     (placeholder,) = (body.strip() for kind, body in blocks_of(XMLSEC1) if kind == "xml")
+    (settings,) = (body for kind, body in blocks_of(TOOL) if kind == "toml")
+    (path / "service.toml").write_text(settings)
     compact = (path / "unsigned" / "service-request.xml").read_text()
     signed = (path / "signed" / "service-request.xml").read_text()
     indented = compact.replace("<sr:Body>", "\n  <sr:Body>")
