@@ -674,12 +674,16 @@ class TestProcess:
             ["--no-such-option"],
             ["no-such-command"],
             ["sign", "--profile", "other"],
-            ["sign", "a", "b"],
+            ["sign", "a", "b", "c", "d"],
         ):
             done = run(*arguments)
             assert (done.returncode, done.stdout) == (ERROR, b"")
             assert b"Usage: duisign" in done.stderr
-        for arguments in (["verify", "-", "-", "--cert=x"], ["verify", "a", "b", "-o", "c"], ["sign", "--key=-"]):
+        for arguments in (
+            ["verify", "-", "-", "--cert=x"],
+            ["verify", "a", "b", "-o", "c"],
+            ["sign", "--key=-"],
+        ):
             done = run(*arguments)
             assert done.returncode == ERROR
             assert said(done)

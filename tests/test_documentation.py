@@ -103,6 +103,60 @@ def test_the_examples_for_signxml_users_run(folder):
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "SIGNXML\n")
 
 
+def test_the_examples_of_schemas_run(tmp_path):
+    from schema_set import DOCUMENT, write_set
+
+    assert run(["duisign", "demo", "--folder", "."], tmp_path).returncode == 0
+    write_set(tmp_path / "xsd")
+    (tmp_path / "request.xml").write_bytes(DOCUMENT)
+    (output,) = outputs_of(blocks_of((ROOT / "docs" / "schema.md").read_text()), tmp_path)
+    first, second = output.splitlines()
+    assert first.startswith("schema-invalid 3 The document is not valid by its schema, line 3: element Counted: ")
+    assert second.startswith("<VerifiedMessage")
+
+
+def test_the_examples_of_key_management_services_sign():
+    import asyncio
+    from types import SimpleNamespace
+
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+    from duisign.testing import Smki
+
+    user = Smki.create().user
+    names = {}
+    for _, body in blocks_of((ROOT / "docs" / "hsm.md").read_text()):
+        if "class " in body:
+            exec(body, names)
+
+    def der_of(digest):
+        assert len(digest) == 32
+        return user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+
+    def aws(*, KeyId, Message, MessageType, SigningAlgorithm):
+        assert (KeyId, MessageType, SigningAlgorithm) == ("alias/duis", "DIGEST", "ECDSA_SHA_256")
+        return {"KeyId": KeyId, "Signature": der_of(Message), "SigningAlgorithm": SigningAlgorithm}
+
+    def google(*, request):
+        assert request["name"] == "projects/p"
+        return SimpleNamespace(signature=der_of(request["digest"]["sha256"]))
+
+    async def azure(algorithm, digest):
+        assert algorithm == "ES256"
+        return SimpleNamespace(signature=names["raw_signature"](der_of(digest)))
+
+    keys = [
+        names["AwsKey"](SimpleNamespace(sign=aws), "alias/duis"),
+        names["GoogleKey"](SimpleNamespace(asymmetric_sign=google), "projects/p"),
+    ]
+    signed = [duisign.Signer(key, user.certificate).sign(b"<a/>") for key in keys]
+    signer = duisign.Signer(names["AzureKey"](SimpleNamespace(sign=azure)), user.certificate)
+    signed.append(asyncio.run(signer.sign_async(b"<a/>")))
+    for document in signed:
+        assert duisign.Verifier(duisign.PinnedCertificates([user.certificate])).verify(document)
+
+
 def test_the_option_tables_name_every_argument():
     import inspect
 

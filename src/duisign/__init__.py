@@ -15,7 +15,9 @@ from duisign.errors import (
     DigestMismatchError,
     DocumentError,
     DuisignError,
+    ExternalKeyError,
     RevocationUnknownError,
+    SchemaError,
     SignatureExistsError,
     SignatureFormatError,
     SignatureMismatchError,
@@ -25,6 +27,7 @@ from duisign.errors import (
     UnsignedMessageError,
     VerificationError,
 )
+from duisign.external_key import AsyncExternalKey, ExternalKey
 from duisign.key_password import password_from_environment, password_from_file
 from duisign.key_ring import KeyRing
 from duisign.key_status import KeyRingEntry, KeyStatus
@@ -33,6 +36,7 @@ from duisign.message_class import MessageClass, message_class
 from duisign.policy import Policy
 from duisign.remote_party_role import RemotePartyRole
 from duisign.request_id import RequestId
+from duisign.schema import Schema
 from duisign.service_reference import SERVICE_REFERENCES, ServiceReference, service_reference
 from duisign.signer import LaneCounts, Signer
 from duisign.smki_trust import SmkiTrust
@@ -42,6 +46,7 @@ from duisign.verifier import Verifier
 __all__ = [
     "SERVICE_REFERENCES",
     "AmbiguousSignerError",
+    "AsyncExternalKey",
     "CanonicalizationError",
     "CanonicalizationMethod",
     "CertificateError",
@@ -53,6 +58,8 @@ __all__ = [
     "DigestMismatchError",
     "DocumentError",
     "DuisignError",
+    "ExternalKey",
+    "ExternalKeyError",
     "KeyInfo",
     "KeyRing",
     "KeyRingEntry",
@@ -66,6 +73,8 @@ __all__ = [
     "RemotePartyRole",
     "RequestId",
     "RevocationUnknownError",
+    "Schema",
+    "SchemaError",
     "ServiceReference",
     "SignResult",
     "SignatureExistsError",

@@ -40,12 +40,13 @@ cdef class SignatureFrame:
 
     `canonical_start`: canonical SignedInfo up to the text of DigestValue. `start`, `start_bound`: the Signature up to
     there as it is written, and as it is written where the root binds ``ds``. `key_info`: the KeyInfo element or b"".
-    `sign_digest`: a function of a digest and `ecdsa` that gives the signature in DER.
+    `sign_digest`: a function of a digest and `ecdsa` that gives the signature in DER. `whole`: the function wants
+    the octets instead of their digest.
     """
 
     def __cinit__(
         self, bytes canonical_start not None, bytes start not None, bytes start_bound not None,
-        bytes key_info not None, sign_digest, ecdsa,
+        bytes key_info not None, sign_digest, ecdsa, bint whole=False,
     ):
         self.start = start
         self.start_bound = start_bound
@@ -53,6 +54,7 @@ cdef class SignatureFrame:
         self.copy_signed_info = sha256(canonical_start).copy
         self.sign_digest = sign_digest
         self.ecdsa = ecdsa
+        self.whole = canonical_start if whole else None
 
     cdef Py_ssize_t length(self, bint binds_ds):
         """Octets of a Signature."""
@@ -74,9 +76,12 @@ cdef class SignatureFrame:
 
     cdef bytes der_signature(self, bytes digest_text):
         """The ECDSA signature of SignedInfo in DER."""
-        signed_info = self.copy_signed_info()
-        signed_info.update(digest_text)
-        der = self.sign_digest(signed_info.digest(), self.ecdsa)
+        if self.whole is None:
+            signed_info = self.copy_signed_info()
+            signed_info.update(digest_text)
+            der = self.sign_digest(signed_info.digest(), self.ecdsa)
+        else:
+            der = self.sign_digest(self.whole + digest_text, self.ecdsa)
         if type(der) is not bytes:
             raise bad_signature()
         return der
@@ -99,7 +104,19 @@ cdef class SignatureFrame:
     def signature(self, bytes digest not None, bint binds_ds):
         """A Signature over a document with this SHA-256 digest (32 octets)."""
         cdef bytes digest_text = self.digest_text(digest)
-        cdef bytes der = self.der_signature(digest_text)
+        return self.written(binds_ds, digest_text, self.der_signature(digest_text))
+
+    def signed_info_digest(self, bytes digest not None):
+        """What is to be signed for a document with this SHA-256 digest: that of its SignedInfo, 32 octets."""
+        signed_info = self.copy_signed_info()
+        signed_info.update(self.digest_text(digest))
+        return signed_info.digest()
+
+    def signature_of(self, bytes digest not None, bint binds_ds, bytes der not None):
+        """The Signature over a document with this digest whose ECDSA signature has been made elsewhere."""
+        return self.written(binds_ds, self.digest_text(digest), der)
+
+    cdef bytes written(self, bint binds_ds, bytes digest_text, bytes der):
         cdef bytes signature = PyBytes_FromStringAndSize(NULL, self.length(binds_ds))
         self.put(PyBytes_AS_STRING(signature), binds_ds, digest_text, der)
         return signature

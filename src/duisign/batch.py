@@ -154,6 +154,10 @@ def _octets(document: object) -> int:
 def _lightened(error: DuisignError) -> DuisignError:
     """The error without what would keep its document and the frames of a thread."""
     error.__context__ = None
+    # What an external key raised: its words may be needed.
+    if error.__cause__ is not None:
+        error.__cause__.__context__ = error.__cause__.__cause__ = None
+        error.__cause__.__traceback__ = None
     return error.with_traceback(None)
 
 

@@ -23,7 +23,9 @@ __all__ = [
     "DigestMismatchError",
     "DocumentError",
     "DuisignError",
+    "ExternalKeyError",
     "RevocationUnknownError",
+    "SchemaError",
     "SignatureExistsError",
     "SignatureFormatError",
     "SignatureMismatchError",
@@ -102,6 +104,12 @@ class DocumentError(DuisignError):
     """The document cannot be read: not XML, not well-formed, has a DOCTYPE, too large, too deep, wrong type."""
 
 
+class SchemaError(DocumentError):
+    """The document is not valid by the XML Schema that the caller provides. `line`: where, from 1, if it is known."""
+
+    line: int | None = None
+
+
 class CanonicalizationError(DuisignError):
     """The document has no canonical form here: relative namespace URI, entity reference, unknown node."""
 
@@ -124,6 +132,15 @@ class SignatureExistsError(DuisignError):
 
 class SigningKeyError(DuisignError):
     """A KeyRing has no key that may sign this message: none of the sender's, none that is usable, or no clear one."""
+
+    check = "signer"
+
+
+class ExternalKeyError(DuisignError):
+    """A private key outside the process gave no signature this time: the document is unsigned, and may be tried again.
+
+    ``__cause__`` is what the key raised, if it is the caller's own.
+    """
 
     check = "signer"
 

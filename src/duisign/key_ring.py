@@ -21,6 +21,8 @@ from duisign.errors import (
     CertificateRevokedError,
     ConfigurationError,
     DocumentError,
+    DuisignError,
+    ExternalKeyError,
     RevocationUnknownError,
     SigningKeyError,
 )
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from duisign.organisation_certificate import OrganisationCertificate
+    from duisign.schema import Schema
 
 __all__ = ["KeyRing"]
 
@@ -100,14 +103,14 @@ class KeyRing:
     """Private keys with their certificates, of which each message gets the right one. Shared by threads.
 
     `sources`: one or a list of: files and folders (`Path` or str), contents of files as bytes, tuples of private key
-    and certificate, objects of cryptography. Files hold PEM, DER, PKCS #12, or JSON as the DCC's test key store does.
-    Keys and certificates are matched by public key. What cannot be used is left out and listed in `problems`.
-    `password`: a function that receives the name of a file and returns its passphrase as bytes, or None; see
-    `password_from_environment` and `password_from_file`. `trust`: a `SmkiTrust` that is asked about path and
-    revocation at each signature; without one only validity periods count. `now`: a clock. `roles`, `dcc_roles`:
-    Remote Party Roles of Users' and of the DCC's XML signing keys; where the DCC's differ from class to class,
-    `dcc_roles` is a mapping as `Policy.signing_roles` is. `dcc_entity_id`: the EUI-64 whose keys sign the DCC's
-    messages. The other options are those of `Signer`.
+    and certificate, of which the key may be an `ExternalKey`, objects of cryptography. Files hold PEM, DER, PKCS #12,
+    or JSON as the DCC's test key store does. Keys and certificates are matched by public key. What cannot be used is
+    left out and listed in `problems`. `password`: a function that receives the name of a file and returns its
+    passphrase as bytes, or None; see `password_from_environment` and `password_from_file`. `trust`: a `SmkiTrust` that
+    is asked about path and revocation at each signature; without one only validity periods count. `now`: a clock.
+    `roles`, `dcc_roles`: Remote Party Roles of Users' and of the DCC's XML signing keys; where the DCC's differ from
+    class to class, `dcc_roles` is a mapping as `Policy.signing_roles` is. `dcc_entity_id`: the EUI-64 whose keys sign
+    the DCC's messages. The other options are those of `Signer`.
 
     Who signs: a Request, the Business Originator of its RequestID with a key of `roles`. Any other message, the DCC
     with a key of `dcc_roles` for its class: if `dcc_entity_id` is given, that party, and a ResponseID of another DCC
@@ -148,6 +151,7 @@ class KeyRing:
         deterministic: bool = False,
         whitespace: Literal["preserve", "strip"] = "preserve",
         existing_signature: Literal["refuse", "replace"] = "refuse",
+        schema: Schema | None = None,
         roles: Iterable[int] = (RemotePartyRole.XML_SIGN,),
         dcc_roles: Iterable[int] | Mapping[MessageClass, Iterable[int]] = (RemotePartyRole.DSP_XML_SIGN,),
         dcc_entity_id: str | None = None,
@@ -176,6 +180,7 @@ class KeyRing:
             deterministic=deterministic,
             whitespace=whitespace,
             existing_signature=existing_signature,
+            schema=schema,
             max_octets=max_octets,
             max_depth=max_depth,
         )
@@ -291,10 +296,10 @@ class KeyRing:
                 known = signers.get(pair.certificate.fingerprint)
                 try:
                     entry.signer = known or self._make(pair.private_key, pair.certificate.certificate)
-                except ConfigurationError as error:
-                    if error.code != "key-info":
+                except (ConfigurationError, ExternalKeyError) as error:
+                    entry.fixed, remark = _unusable(error), str(error)
+                    if entry.fixed is None:
                         raise
-                    entry.fixed, remark = KeyStatus.NO_KEY_INFO, str(error)
             if remark is not None:
                 problems.append(Problem(pair.where, remark))
             entries.append(entry)
@@ -370,6 +375,15 @@ class KeyRing:
                 "signing-key-ambiguous", "It is not clear which DCC party of the ring signs: set dcc_entity_id to it."
             )
         return chosen or next(iter(parties), "")
+
+
+def _unusable(error: DuisignError) -> KeyStatus | None:
+    """The status of a key with which no Signer can be made; None if that is not the key's fault."""
+    if error.code == "key-info":
+        return KeyStatus.NO_KEY_INFO
+    # A private key in the process has been matched to its certificate before.
+    unavailable = isinstance(error, ExternalKeyError) or error.code in ("key-certificate-mismatch", "key-output")
+    return KeyStatus.KEY_UNAVAILABLE if unavailable else None
 
 
 def _by_entity(entries: Iterable[_Entry], roles: frozenset[int]) -> _Parties:

@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key as
 
 from duisign.certificate_source import Problem, unopened
 from duisign.errors import ConfigurationError, DuisignError
+from duisign.external_key import AnyExternalKey, is_external
 from duisign.key_password import Password
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
@@ -43,16 +44,19 @@ Key = ec.EllipticCurvePrivateKey
 
 
 class KeyPair(NamedTuple):
-    """A private key on P-256, a certificate that holds its public key, and the places of both."""
+    """A private key on P-256, a certificate that holds its public key, and the places of both.
 
-    private_key: Key
+    Of an external key only the caller says that the certificate is its own.
+    """
+
+    private_key: Key | AnyExternalKey
     certificate: OrganisationCertificate
     where: str
 
     @property
     def point(self) -> bytes:
         """The public key, as an uncompressed point."""
-        return _point(self.private_key.public_key())
+        return _point(self.certificate.public_key)
 
 
 def read_keys(sources: Iterable[object], password: Password | None) -> tuple[list[KeyPair], list[Problem]]:
@@ -71,7 +75,10 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
     alone = dict(keys)
     for certificate, where in reader.certificates:
         point = _point(certificate.public_key)
-        if point in keys:
+        external = reader.external.get(certificate.fingerprint)
+        if external is not None:
+            pairs.setdefault(certificate.fingerprint, KeyPair(external, certificate, where))
+        elif point in keys:
             alone.pop(point, None)
             key, places = keys[point]
             both = where if where in places else f"{places[0]}, {where}"
@@ -114,6 +121,8 @@ class _Reader:
         self._asked: dict[str, bytes] = {}
         self.keys: list[tuple[Key, str]] = []
         self.certificates: list[tuple[OrganisationCertificate, str]] = []
+        # By the fingerprint of the certificate.
+        self.external: dict[bytes, AnyExternalKey] = {}
         self.problems: list[Problem] = []
 
     def problem(self, where: str, sentence: str) -> None:
@@ -283,9 +292,14 @@ class _Reader:
         `file`: the one that both stand in. `claim`: the certificate's EUI-64 and serial number as labelled there.
         """
         first, second = _Reader(self._password, file), _Reader(self._password, file)
+        second.read(certificate, where)
+        if is_external(key):
+            self.problems += second.problems
+            self.certificates += second.certificates
+            self.external |= dict.fromkeys([one.fingerprint for one, _ in second.certificates], key)
+            return
         first._asked = self._asked
         first.read(key, where)
-        second.read(certificate, where)
         self.problems += first.problems + second.problems
         points = {_point(one.public_key()) for one, _ in first.keys}
         fitting = [pair for pair in second.certificates if points == {_point(pair[0].public_key)}]

@@ -35,6 +35,8 @@ class KeyStatus(enum.StrEnum):
     NO_ENTITY_ID = "no-entity-id"
     NO_KEY_INFO = "no-key-info"
     """The ring's form of KeyInfo cannot name its certificate."""
+    KEY_UNAVAILABLE = "key-unavailable"
+    """The key is outside the process, and did not answer, or is not its certificate's, when the ring was made."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

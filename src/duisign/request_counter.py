@@ -11,14 +11,13 @@ from duisign._message_facts import message_facts
 from duisign.document import DocumentReader
 from duisign.errors import ConfigurationError, DocumentError
 from duisign.limits import MAX_DOCUMENT_OCTETS
-from duisign.request_id import sole_identifier
+from duisign.request_id import COUNTER_END, sole_identifier
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 __all__ = ["RequestCounter", "milliseconds"]
 
-_END = 1 << 64
 _PLAIN = re.compile(rb"[ \t\r\n]*[0-9A-Fa-f-]{23}:[0-9A-Fa-f-]{23}:([0-9]{1,20})[ \t\r\n]*")
 
 
@@ -51,7 +50,7 @@ class RequestCounter:
         """
         if counter is None:
             counter = milliseconds()
-        if type(counter) is not int or not 0 <= counter < _END:
+        if type(counter) is not int or not 0 <= counter < COUNTER_END:
             raise ConfigurationError("request-counter", "A counter is a whole number from 0 to 2^64 - 1.")
         root, is_utf8 = self._reader.read(document)
         place = _place(root)

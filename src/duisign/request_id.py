@@ -8,11 +8,13 @@ from typing import NamedTuple
 from duisign._request_id import identifier_parts
 from duisign.errors import DocumentError
 
-__all__ = ["RequestId", "collapsed", "entity_id_of", "sole_identifier"]
+__all__ = ["COUNTER_END", "RequestId", "collapsed", "entity_id_of", "sole_identifier"]
 
 _SPACE = "[ \t\r\n]"
 _ENTITY_ID = re.compile(r"[0-9A-F]{16}", re.ASCII)
 _SPACES = re.compile(f"{_SPACE}+")
+COUNTER_END = 1 << 64
+"""The first number that is no counter any more."""
 
 
 def collapsed(text: str) -> str:

@@ -22,9 +22,17 @@ from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_index import CertificateIndex
 from duisign.document import DocumentReader, check_depth
 from duisign.errors import ConfigurationError, DocumentError, DuisignError, doctype_error, element_error
+from duisign.external_key import (
+    asynchronous_signature,
+    check_key,
+    is_asynchronous,
+    is_external,
+    signature_function,
+)
 from duisign.key_info import key_info_octets
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+from duisign.schema import checked_schema
 from duisign.trust import Signatory
 
 if TYPE_CHECKING:
@@ -32,6 +40,9 @@ if TYPE_CHECKING:
 
     from cryptography import x509
     from lxml.etree import _Element
+
+    from duisign.external_key import AnyExternalKey
+    from duisign.schema import Schema
 
 __all__ = ["LaneCounts", "Signer"]
 
@@ -48,6 +59,10 @@ _TRANSFORMS = {
     ),
 }
 _DIGEST_METHOD = ("ds:DigestMethod", "http://www.w3.org/2001/04/xmlenc#sha256")
+
+_Ready = tuple[bytes, str | None, bytes, bool, bool]
+"""A document before its Signature comes: itself in UTF-8, the codec if it came in another, its digest, whether the root
+binds ds, whether the root is its last node."""
 
 # Numbers that the lanes know the canonicalizations of the document by.
 _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
@@ -77,7 +92,11 @@ def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
 
 
 def _frame(
-    profile: Profile, key_info: bytes, sign_digest: Callable[[bytes, Any], bytes], ecdsa: ec.ECDSA | None
+    profile: Profile,
+    key_info: bytes,
+    sign_digest: Callable[[bytes, Any], bytes],
+    ecdsa: ec.ECDSA | None = None,
+    whole: bool = False,
 ) -> SignatureFrame:
     start = _signed_info_start(profile, canonical=False)
     return SignatureFrame(
@@ -87,7 +106,18 @@ def _frame(
         key_info,
         sign_digest,
         ecdsa,
+        whole,
     )
+
+
+def _ecdsa(deterministic: bool) -> ec.ECDSA:
+    try:
+        return ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
+    except UnsupportedAlgorithm:
+        raise ConfigurationError(
+            "deterministic",
+            "The OpenSSL in use has no RFC 6979 signatures: sign with deterministic=False.",
+        ) from None
 
 
 def _uses_byte_lane() -> bool:
@@ -97,7 +127,7 @@ def _uses_byte_lane() -> bool:
     return lanes == "both"
 
 
-def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey:
+def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey | AnyExternalKey:
     key = source
     if isinstance(source, bytes):
         load = serialization.load_pem_private_key if b"-----BEGIN" in source else serialization.load_der_private_key
@@ -109,7 +139,11 @@ def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey:
                 "The private key cannot be read: give an unencrypted PEM or DER key, or load it with cryptography.",
             ) from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigurationError("key-type", f"A private key is an EC key, not {type(source).__name__}.")
+        if is_external(key):
+            return key
+        raise ConfigurationError(
+            "key-type", f"A private key is an EC key, or a duisign.ExternalKey, not {type(source).__name__}."
+        )
     if not isinstance(key.curve, ec.SECP256R1):
         raise ConfigurationError("key-curve", "The private key is not on P-256 (secp256r1): SMKI has no other.")
     return key
@@ -129,31 +163,38 @@ class LaneCounts(NamedTuple):
 class Signer:
     """Signs documents with one key; immutable, shared by threads.
 
-    `private_key`: P-256, an object of cryptography or unencrypted PEM or DER. `certificate`: the Organisation
-    Certificate that holds its public key, an object, PEM or DER. `profile`: DUIS, or SIGNXML for signxml's default
-    form. `key_info`: a `KeyInfo`, or a ``ds:KeyInfo`` element, which is copied. `deterministic`: nonces by RFC 6979.
-    `whitespace`: "strip" removes literal white-space-only text between the tags of elements that have element
+    `private_key`: P-256, an object of cryptography or unencrypted PEM or DER; or one outside the process: an
+    `ExternalKey`, an `AsyncExternalKey`, or an object with signxml's ``sign`` and ``key_size``. `certificate`: the
+    Organisation Certificate that holds its public key, an object, PEM or DER. `profile`: DUIS, or SIGNXML for signxml's
+    default form. `key_info`: a `KeyInfo`, or a ``ds:KeyInfo`` element, which is copied. `deterministic`: nonces by RFC
+    6979. `whitespace`: "strip" removes literal white-space-only text between the tags of elements that have element
     children, which the DCC's tool would drop before it digests; "preserve" changes nothing. `existing_signature`:
-    "replace" drops a Signature that the root already has. `max_octets`, `max_depth`: limits of a document.
+    "replace" drops a Signature that the root already has. `schema`: what signed documents must be valid by, or
+    SchemaError is raised in place of handing them out. `max_octets`, `max_depth`: limits of a document.
 
-    Raises ConfigurationError when key, certificate or options do not fit together.
+    An external key is asked for a signature at once, and each of its signatures is verified before it is handed out;
+    `deterministic` is its own affair. Only an `AsyncExternalKey` is not asked at once, since a constructor cannot wait.
+
+    Raises ConfigurationError when key, certificate or options do not fit together, and ExternalKeyError.
     Source: DUIS (Smart Energy Code Appendix AD); XMLDSig Core 1.1.
     """
 
     __slots__ = (
         "_algorithm",
+        "_asynchronous_key",
         "_byte_lane",
         "_certificate",
         "_frame",
         "_profile",
         "_reader",
         "_replace",
+        "_schema",
         "_strip",
     )
 
     def __init__(
         self,
-        private_key: ec.EllipticCurvePrivateKey | bytes,
+        private_key: ec.EllipticCurvePrivateKey | bytes | AnyExternalKey,
         certificate: x509.Certificate | bytes,
         *,
         profile: Profile = Profile.DUIS,
@@ -161,6 +202,7 @@ class Signer:
         deterministic: bool = False,
         whitespace: Literal["preserve", "strip"] = "preserve",
         existing_signature: Literal["refuse", "replace"] = "refuse",
+        schema: Schema | None = None,
         max_octets: int = MAX_DOCUMENT_OCTETS,
         max_depth: int = MAX_DEPTH,
     ) -> None:
@@ -170,11 +212,12 @@ class Signer:
             raise ConfigurationError("whitespace", 'whitespace must be "preserve" or "strip".')
         if existing_signature not in ("refuse", "replace"):
             raise ConfigurationError("existing-signature", 'existing_signature must be "refuse" or "replace".')
+        self._schema = checked_schema(schema)
         check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
         key = _load_private_key(private_key)
         self._certificate = OrganisationCertificate(load_certificate(certificate))
-        if self._certificate.public_key != key.public_key():
+        if isinstance(key, ec.EllipticCurvePrivateKey) and self._certificate.public_key != key.public_key():
             raise ConfigurationError(
                 "key-certificate-mismatch", "The certificate does not hold the public key of the private key."
             )
@@ -183,24 +226,36 @@ class Signer:
                 "certificate-key-usage",
                 "The certificate's keyUsage has no digitalSignature: sign with another.",
             )
-        try:
-            ecdsa = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
-        except UnsupportedAlgorithm:
-            raise ConfigurationError(
-                "deterministic",
-                "The OpenSSL in use has no RFC 6979 signatures: sign with deterministic=False.",
-            ) from None
         self._profile = profile
         self._algorithm = _LANE_ALGORITHM[profile]
         self._strip = whitespace == "strip"
         self._replace = existing_signature == "replace"
         key_info_element = key_info_octets(key_info, self._certificate)
-        self._check_key_info(_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE, None))
-        self._frame = _frame(profile, key_info_element, key.sign, ecdsa)
+        self._check_key_info(_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE))
+        self._asynchronous_key = key if is_asynchronous(key) else None
+        if isinstance(key, ec.EllipticCurvePrivateKey):
+            self._frame = _frame(profile, key_info_element, key.sign, _ecdsa(deterministic))
+        else:
+            self._frame = _frame(profile, key_info_element, *self._external(key, deterministic))
         self._byte_lane = None
         if _uses_byte_lane():
             most = min(max_octets, sys.maxsize)
             self._byte_lane = ByteLane(self._frame, self._algorithm, self._strip, self._replace, most, max_depth)
+
+    def _external(
+        self, key: AnyExternalKey, deterministic: bool
+    ) -> tuple[Callable[[bytes, Any], bytes], ec.ECDSA | None, bool]:
+        """What the frame needs of an external key that fits the certificate."""
+        if deterministic:
+            raise ConfigurationError(
+                "deterministic", "An external key chooses its nonces by itself: sign with deterministic=False."
+            )
+        public_key = self._certificate.public_key
+        if public_key is None:
+            raise ConfigurationError("key-certificate-mismatch", "The certificate holds no public key on P-256.")
+        check_key(key, public_key)
+        function, wants_octets = signature_function(key, public_key)
+        return function, None, wants_octets
 
     def _check_key_info(self, frame: SignatureFrame) -> None:
         """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""
@@ -239,28 +294,40 @@ class Signer:
         """The document with a Signature before its root's end tag; everything outside it stays byte for byte.
 
         `document`: one XML document in UTF-8, UTF-16, UTF-32 or a stateless encoding, which the result keeps.
-        Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError.
+        Raises DocumentError, CanonicalizationError, SignatureExistsError, SignatureFormatError; with a schema
+        SchemaError; with an external key ExternalKeyError and ConfigurationError.
         """
         if self._byte_lane is not None:
             signed = self._byte_lane.sign(document)
             if signed is not None:
+                if self._schema is not None:
+                    self._schema.validate_element(self._reader.parse(signed))
                 return signed
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
+
+    async def sign_async(self, document: bytes) -> bytes:
+        """`sign` with an `AsyncExternalKey`: its answer is awaited, all else is done in between, by way of a tree.
+
+        With any other key `sign` is run in a thread of the event loop's default executor. Raises what `sign` raises.
+        """
+        key, public_key = self._asynchronous_key, self._certificate.public_key
+        if key is None or public_key is None:
+            import asyncio
+
+            return await asyncio.to_thread(self.sign, document)
+        ready = self._ready(document, *self._reader.read(document))
+        _, _, digest, binds_ds, _ = ready
+        der = await asynchronous_signature(key, self._frame.signed_info_digest(digest), public_key)
+        return self._finished(ready, self._frame.signature_of(digest, binds_ds, der))
 
     def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
 
         Any other tree gives a signature that does not hold.
         """
-        if not is_utf8:
-            return self._sign_decoded(*self._reader.decode(document))
-        if self._strip:
-            stripped = _stripped(document)
-            if stripped is not document:
-                document = stripped
-                root = self._reader.parse(document)
-        return self._within_limit(self._signed(document, root, "utf-8"))
+        ready = self._ready(document, root, is_utf8)
+        return self._finished(ready, self._frame.signature(ready[2], ready[3]))
 
     def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
         """`sign` for each document on several threads: a `SignResult` each, in input order, the errors among them.
@@ -299,17 +366,43 @@ class Signer:
             raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.")
         return self._reader.parse(self.sign(document))
 
-    def _signed(self, utf8: bytes, root: _Element, codec: str) -> bytes:
-        """A parsed document with its Signature, both in UTF-8; `codec` is that of the octets that were parsed."""
-        digest, binds_ds, old_signature, ends_with_root = self._digest(root, _encoded(utf8, codec))
-        if old_signature >= 0:
-            utf8 = _spliced(utf8, b"", old_signature, ends_with_root)
-            rest = _encoded(utf8, codec)
-            digest, binds_ds, _, ends_with_root = self._digest(self._reparsed(rest), rest)
-        return _spliced(utf8, self._frame.signature(digest, binds_ds), -1, ends_with_root)
+    def _ready(self, document: bytes, root: _Element, is_utf8: bool) -> _Ready:
+        """A parsed document, ready for its Signature."""
+        codec = None
+        if not is_utf8:
+            text, codec = self._reader.decode(document)
+            document = text.encode()
+        stripped = _stripped(document) if self._strip else document
+        if codec is not None or stripped is not document:
+            document = stripped
+            root = self._reader.parse(_encoded(document, codec))
+        octets = document if codec is None else _encoded(document, codec)
+        while True:
+            digest, binds_ds, old_signature, ends_with_root = digest_for_signing(
+                root, self._algorithm, self._replace, self._reader.max_depth, len(octets), _EXISTS
+            )
+            if old_signature < 0:
+                return document, codec, digest, binds_ds, ends_with_root
+            document = _spliced(document, b"", old_signature, ends_with_root)
+            octets = _encoded(document, codec)
+            root = self._reparsed(octets)
 
-    def _digest(self, root: _Element, document: bytes) -> tuple[bytes, bool, int, bool]:
-        return digest_for_signing(root, self._algorithm, self._replace, self._reader.max_depth, len(document), _EXISTS)
+    def _finished(self, ready: _Ready, signature: bytes) -> bytes:
+        """The document with its Signature."""
+        document, codec, _, _, ends_with_root = ready
+        signed = _spliced(document, signature, -1, ends_with_root)
+        if codec is not None:
+            signed = _encoded(signed, codec)
+        if len(signed) > self._reader.max_octets:
+            raise DocumentError(
+                "document-too-large",
+                f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
+            )
+        if codec is not None:
+            self._check_decoded(signed)
+        if self._schema is not None:
+            self._schema.validate_element(self._reader.parse(signed))
+        return signed
 
     def _reparsed(self, rest: bytes) -> _Element:
         """The root of what is left of a document without its Signature."""
@@ -325,33 +418,17 @@ class Signer:
             )
         return root
 
-    def _within_limit(self, signed: bytes) -> bytes:
-        if len(signed) > self._reader.max_octets:
-            raise DocumentError(
-                "document-too-large",
-                f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
-            )
-        return signed
-
-    def _sign_decoded(self, text: str, codec: str) -> bytes:
-        """Sign a document that is not in UTF-8, by way of its UTF-8 form."""
-        utf8 = text.encode()
-        if self._strip:
-            utf8 = _stripped(utf8)
-        signed = self._within_limit(
-            _encoded(self._signed(utf8, self._reader.parse(_encoded(utf8, codec)), codec), codec)
-        )
+    def _check_decoded(self, signed: bytes) -> None:
         # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
         again = read_signature(
             self._reader.parse(signed), True, True, False, False, self._reader.max_depth, len(signed)
         )
         if sha256(again.signed_octets()).digest() != again.digest_value:
             raise _not_as_parsed()
-        return signed
 
 
-def _encoded(utf8: bytes, codec: str) -> bytes:
-    return utf8 if codec == "utf-8" else utf8.decode().encode(codec)
+def _encoded(utf8: bytes, codec: str | None) -> bytes:
+    return utf8 if codec is None else utf8.decode().encode(codec)
 
 
 def _spliced(document: bytes, insertion: bytes, drop_child: int, ends_with_root: bool) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
@@ -24,6 +24,7 @@ from duisign.errors import (
     DigestMismatchError,
     DocumentError,
     DuisignError,
+    SchemaError,
     SignatureMismatchError,
     UnsignedMessageError,
 )
@@ -33,6 +34,7 @@ from duisign.message import UnsignedMessage, VerifiedMessage
 from duisign.message_class import payload_classes
 from duisign.policy import DEFAULT_POLICY, MAY_BE_UNSIGNED, Policy
 from duisign.request_id import sole_identifier
+from duisign.schema import checked_schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -42,11 +44,15 @@ if TYPE_CHECKING:
     from duisign._message_facts import MessageFacts
     from duisign._signature_element import SignatureElement
     from duisign.organisation_certificate import OrganisationCertificate
+    from duisign.schema import Schema
     from duisign.trust import Hints, Signatory, Trust
 
 __all__ = ["Verifier"]
 
 _ECDSA = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+
+
+_Message = TypeVar("_Message")
 
 
 class Verifier:
@@ -56,6 +62,8 @@ class Verifier:
     accepted. `policy`: who may sign what, inner messages included; None means the one that the
     trust store says: the default `Policy` for `SmkiTrust`, none for pinned certificates and keys; and the default for a
     store that says nothing. `max_octets`, `max_depth`: limits of a document.
+    `schema`: what documents must be valid by, as they came in; inner messages are not asked. It is asked last, about
+    what a trusted party signed, or with `schema_first` before the Signature is looked at, as the DCC's tool does.
     `accept_unmarked_exclusive_c14n`: also accept the CanonicalizationMethod that the specification prints, without
     ``#``; no message on the wire has it. `dangerously_accept_java_widths`: also accept SignatureValues of 62 and 66
     octets, which old Java stacks write, as two integers of equal width; two spellings of one signature then pass.
@@ -71,6 +79,8 @@ class Verifier:
         "_java_widths",
         "_policy",
         "_reader",
+        "_schema",
+        "_schema_first",
         "_trust",
         "_unmarked_c14n",
     )
@@ -83,6 +93,8 @@ class Verifier:
         policy: Policy | None = None,
         max_octets: int = MAX_DOCUMENT_OCTETS,
         max_depth: int = MAX_DEPTH,
+        schema: Schema | None = None,
+        schema_first: bool = False,
         accept_unmarked_exclusive_c14n: bool = False,
         dangerously_accept_java_widths: bool = False,
     ) -> None:
@@ -99,6 +111,8 @@ class Verifier:
         self._accept_signxml = Profile.SIGNXML in accepted
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError("policy", "policy must be a duisign.Policy.")
+        self._schema = checked_schema(schema)
+        self._schema_first = bool(schema_first)
         self._trust = trust
         self._policy = getattr(trust, "default_policy", DEFAULT_POLICY) if policy is None else policy
         self._check = None if self._policy is None else self._policy.check
@@ -115,9 +129,11 @@ class Verifier:
 
         Raises DocumentError (not readable), CanonicalizationError, and VerificationError: UnsignedMessageError,
         SignatureFormatError, UnknownSignerError, CertificateError, DigestMismatchError, SignatureMismatchError,
-        SignerRoleError. Each tells signer and RequestID as far as they are known.
+        SignerRoleError; with a schema SchemaError. Each tells signer and RequestID as far as they are known.
         """
-        return self._verify(document, self._check)
+        if self._schema is None:
+            return self._verify(document, self._check)
+        return self._by_schema(document, self._schema, lambda: self._verify(document, self._check))
 
     def verify_many(
         self, documents: Iterable[bytes], *, workers: int | None = None
@@ -133,21 +149,9 @@ class Verifier:
 
         Not if it holds, wherever, an element named as a payload that must be signed.
         """
-        try:
-            return self._verify(document, self._check)
-        except UnsignedMessageError:
-            if self._policy is None or not self._policy.accept_unsigned:
-                raise
-            root = self._reader.parse(document)
-            octets = canonicalize_document(root, 0, (), self._reader.max_depth)
-            message = UnsignedMessage(octets, self._canonical_reader, message_facts(root))
-            # A payload that must be signed might be found by its name alone, where the class does not look for it.
-            if (
-                message.message_class not in self._policy.accept_unsigned
-                or not payload_classes(root) <= MAY_BE_UNSIGNED
-            ):
-                raise
-            return message
+        if self._schema is None:
+            return self._receive(document)
+        return self._by_schema(document, self._schema, lambda: self._receive(document))
 
     def verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
         """The inner message of a SMETS1 response or alert, verified as the document of its own that it was signed as.
@@ -169,6 +173,34 @@ class Verifier:
                 # The declarations were not those that the S1SP signed; SHA-256 tells, so others may be tried.
                 continue
         return self._verify(last, check)
+
+    def _receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
+        try:
+            return self._verify(document, self._check)
+        except UnsignedMessageError:
+            if self._policy is None or not self._policy.accept_unsigned:
+                raise
+            root = self._reader.parse(document)
+            octets = canonicalize_document(root, 0, (), self._reader.max_depth)
+            message = UnsignedMessage(octets, self._canonical_reader, message_facts(root))
+            # A payload that must be signed might be found by its name alone, where the class does not look for it.
+            if (
+                message.message_class not in self._policy.accept_unsigned
+                or not payload_classes(root) <= MAY_BE_UNSIGNED
+            ):
+                raise
+            return message
+
+    def _by_schema(self, document: bytes, schema: Schema, verify: Callable[[], _Message]) -> _Message:
+        """What `verify` gives for a document that is also valid by the schema."""
+        message = None if self._schema_first else verify()
+        root = self._reader.parse(document)
+        try:
+            schema.validate_element(root)
+        except SchemaError as error:
+            _describe(error, root, None, ())
+            raise
+        return verify() if message is None else message
 
     def _usual(self, document: bytes) -> tuple[_Element, SignatureElement] | None:
         """Root, without the Signature, and the usual Signature of a document; None if all of it must be parsed."""

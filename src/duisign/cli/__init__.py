@@ -1,4 +1,4 @@
-"""The command line: `duisign sign`, `verify`, `certificate`, `keyring`, `canonicalize`, `serve`, `demo`.
+"""The command line: `duisign sign`, `verify`, `validate`, `certificate`, `keyring`, `canonicalize`, `serve`, `demo`.
 
 Needs the extra ``cli``.
 
@@ -21,6 +21,7 @@ from duisign.cli.files import note, write_text
 from duisign.cli.keyring import keyring
 from duisign.cli.serve import serve
 from duisign.cli.sign import sign
+from duisign.cli.validate import validate
 from duisign.cli.verify import verify
 
 __all__ = ["ExitStatus", "application", "run"]
@@ -39,6 +40,7 @@ application = typer.Typer(
 )
 application.command(short_help="Sign a document.")(sign)
 application.command(short_help="Verify messages.")(verify)
+application.command(short_help="Tell whether documents are valid by a schema.")(validate)
 application.command(short_help="Show certificates, and whether they are valid.")(certificate)
 application.command(short_help="Show which key signs for whom.")(keyring)
 application.command(short_help="Write the canonical form of a document.")(canonicalize)

@@ -13,7 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import note, read_octets, reason
-from duisign.errors import ConfigurationError
+from duisign.errors import ConfigurationError, DuisignError
+from duisign.external_key import ExternalKey
 from duisign.key_password import Password, password_from_environment, password_from_file
 from duisign.key_source import loaded
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate, load_public_key
@@ -22,6 +23,8 @@ from duisign.trust import PinnedCertificates
 __all__ = [
     "certificate_files",
     "certificates_in",
+    "is_certificate_name",
+    "load_external_key",
     "load_pinned",
     "load_private_key",
     "load_signing_certificate",
@@ -76,6 +79,20 @@ def load_private_key(name: str | None, password: Password | None = None) -> ec.E
     return key
 
 
+def load_external_key(uri: str, password: Password | None = None) -> ExternalKey:
+    """The private key on the token that a PKCS #11 URI names, whose PIN `password` tells; raises Failure."""
+    try:
+        from duisign.pkcs11 import Pkcs11Key
+    except ImportError:
+        raise Failure(
+            "Keys by PKCS #11 need python-pkcs11: install it with pip install 'duisign[hsm]'.", ExitStatus.ERROR
+        ) from None
+    try:
+        return Pkcs11Key(uri, pin=password)
+    except DuisignError as error:
+        raise _missing(str(error)) from None
+
+
 def _opened(load: Callable[..., object], octets: bytes, name: str, password: Password | None) -> object:
     """An encrypted private key."""
     if password is None:
@@ -91,18 +108,19 @@ def _opened(load: Callable[..., object], octets: bytes, name: str, password: Pas
         raise _missing(f"The passphrase does not open the private key in {name}, or it is damaged.") from None
 
 
-def load_signing_certificate(name: str | None, key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
-    """The certificate of `key` among those in a file; raises Failure(KEY_MISSING)."""
+def load_signing_certificate(name: str | None, key: ec.EllipticCurvePrivateKey | None) -> x509.Certificate:
+    """The certificate of `key` among those in a file, or with None the only one; raises Failure(KEY_MISSING)."""
     if name is None:
         raise _missing("No certificate is given: name the file of the signer's certificate with --cert.")
     certificates = [one for one in _pinned_in(read_credentials(name), name)[0] if isinstance(one, x509.Certificate)]
     if not certificates:
         raise _missing(f"{name} holds no certificate that can be read: give one in PEM or DER.")
-    fitting = {one for one in certificates if one.public_key() == key.public_key()}
+    fitting = {one for one in certificates if key is None or one.public_key() == key.public_key()}
     if not fitting:
         raise _missing(f"No certificate in {name} holds the public key of the private key: give the key's own.")
     if len(fitting) > 1:
-        raise _missing(f"Several certificates in {name} hold this key: give a file with the one to be named.")
+        fit = "may be the key's" if key is None else "hold this key"
+        raise _missing(f"Several certificates in {name} {fit}: give a file with the one to be named.")
     return fitting.pop()
 
 
@@ -142,6 +160,15 @@ def _missing(sentence: str) -> Failure:
 def read_credentials(name: str) -> bytes:
     """The octets of a file of keys or certificates; raises Failure(KEY_MISSING)."""
     return read_octets(name, MAX_CREDENTIAL_OCTETS, status=ExitStatus.KEY_MISSING)
+
+
+def is_certificate_name(name: str) -> bool:
+    """Whether a file is named as certificates are.
+
+    What it holds is not asked: a message may hold a certificate of its sender's making, and must not become the trusted
+    one when --cert is forgotten.
+    """
+    return Path(name).suffix.lower() in _FOLDER_SUFFIXES
 
 
 def certificate_files(name: str) -> list[str]:

@@ -8,16 +8,28 @@ import typer
 
 from duisign.algorithms import KeyInfo, Profile
 from duisign.cli.batch_options import BatchOptions, Fsync, Glob, Ndjson, ReportFile, Resume, Workers
-from duisign.cli.credentials import load_private_key, load_signing_certificate, password_source
+from duisign.cli.credentials import (
+    load_external_key,
+    load_private_key,
+    load_signing_certificate,
+    password_source,
+)
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import STANDARD_STREAM, is_folder, note, read_document, write_octets
 from duisign.cli.key_options import DccEntityId, PasswordEnv, PasswordFile, load_ring
+from duisign.cli.schema_options import SchemaFolder, load_schema
 from duisign.cli.signing import changes, refusal
 from duisign.cli.trust_options import AcceptMissingAuthorityKeyIdentifier, Ca, Crl, PolicyOid, Root, SmkiOptions
-from duisign.errors import ConfigurationError, DuisignError
+from duisign.errors import ConfigurationError, DuisignError, ExternalKeyError
+from duisign.pkcs11_uri import SCHEME
 from duisign.signer import Signer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    from duisign.external_key import ExternalKey
     from duisign.key_password import Password
 
 __all__ = ["sign"]
@@ -31,8 +43,21 @@ def sign(
             help="The document to sign, or a folder of documents; - or nothing is the standard input.",
         ),
     ] = STANDARD_STREAM,
+    certificate_file: Annotated[
+        str | None, typer.Argument(metavar="CERT", help="The same as --cert, for who types it so.")
+    ] = None,
+    key_file: Annotated[
+        str | None, typer.Argument(metavar="KEY", help="The same as --key, behind the certificate.")
+    ] = None,
     *,
-    key: Annotated[str | None, typer.Option(metavar="FILE", help="The private key, on P-256, in PEM or DER.")] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE_OR_URI",
+            help="The private key, on P-256, in PEM or DER; or pkcs11:token=...;object=...?module-path=... for one on "
+            "a token, whose PIN comes from where passphrases do.",
+        ),
+    ] = None,
     cert: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="The Organisation Certificate of the key, in PEM or DER."),
@@ -83,6 +108,15 @@ def sign(
         bool,
         typer.Option("--refuse-signed", help="Refuse a document that has a Signature, instead of replacing it."),
     ] = False,
+    new_counter: Annotated[
+        bool,
+        typer.Option(
+            "--new-counter/--preserve-counter",
+            help="Whether a Request gets the current time in milliseconds as the counter of its RequestID, as the "
+            "DCC's tool does unless told otherwise.",
+        ),
+    ] = False,
+    schema: SchemaFolder = None,
     ndjson: Ndjson = False,
     workers: Workers = None,
     glob: Glob = None,
@@ -94,6 +128,8 @@ def sign(
 
     Everything else stays as it is, octet for octet. What was dropped or replaced is said on the standard error.
 
+    Certificate and key may also be arguments, as in: duisign sign message.xml cert.pem key.pem
+
     With --keyring, a key that is not valid now never signs, and with --root too, neither does one that is revoked.
 
     Of a folder the files named *.xml are signed, those of its subfolders too, each into a file of the same name in the
@@ -103,6 +139,9 @@ def sign(
     The exit status is 0 if all documents are signed. Otherwise it is the highest that applies: 3 if no key or
     certificate is given or usable, 2 for anything else.
     """
+    if (certificate_file is not None and cert is not None) or (key_file is not None and key is not None):
+        raise Failure("Give certificate and key as arguments or as options, not both.")
+    cert, key = cert or certificate_file, key or key_file
     if [file, key, cert].count(STANDARD_STREAM) > 1:
         raise Failure("The standard input can be read only once: name files.")
     options = BatchOptions(workers=workers, glob=glob, resume=resume, fsync=fsync, report=report)
@@ -122,7 +161,9 @@ def sign(
         "deterministic": deterministic,
         "whitespace": "preserve" if keep_whitespace else "strip",
         "existing_signature": "refuse" if refuse_signed else "replace",
+        "schema": load_schema(schema),
     }
+    signs: Callable[[bytes], bytes]
     if keyring is None:
         if dcc_entity_id is not None or root is not None:
             raise Failure("--dcc-entity-id and --root say which key of a ring signs: give --keyring too.")
@@ -132,6 +173,8 @@ def sign(
         raise Failure("Give --keyring, or --key and --cert, not both.")
     else:
         signs = load_ring(keyring, password, smki, dcc_entity_id=dcc_entity_id, **form).sign
+    if new_counter:
+        signs = _counted(signs)
     if folder or ndjson:
         from duisign.cli.sign_batch import sign_folder, sign_lines
 
@@ -152,12 +195,25 @@ def sign(
         note("Replaced the Signature that the document had.")
 
 
+def _counted(signs: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
+    """`signs` for documents that get a new counter before."""
+    from duisign.cli.new_counter import NewCounter
+
+    count = NewCounter()
+    return lambda document: signs(count(document))
+
+
 def _signer(key: str | None, cert: str | None, password: Password | None, form: dict[str, Any]) -> Signer:
     """The signer with the one key that is named."""
-    private_key = load_private_key(key, password)
-    certificate = load_signing_certificate(cert, private_key)
+    private_key: ec.EllipticCurvePrivateKey | ExternalKey
+    if key is not None and key.startswith(SCHEME):
+        private_key = load_external_key(key, password)
+        certificate = load_signing_certificate(cert, None)
+    else:
+        private_key = load_private_key(key, password)
+        certificate = load_signing_certificate(cert, private_key)
     try:
         return Signer(private_key, certificate, **form)
-    except ConfigurationError as error:
-        unusable = error.code.startswith("certificate-")
+    except (ConfigurationError, ExternalKeyError) as error:
+        unusable = error.code.startswith(("certificate-", "key-certificate-", "key-unavailable"))
         raise Failure(str(error), ExitStatus.KEY_MISSING if unusable else ExitStatus.ERROR) from None

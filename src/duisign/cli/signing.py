@@ -5,7 +5,7 @@ from __future__ import annotations
 from duisign._markup import splice, strip
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.document import DocumentReader
-from duisign.errors import DuisignError, SignatureExistsError, SigningKeyError
+from duisign.errors import DuisignError, ExternalKeyError, SignatureExistsError, SigningKeyError
 from duisign.key_info import DSIG
 
 __all__ = ["changes", "refusal"]
@@ -15,6 +15,8 @@ def refusal(error: DuisignError) -> Failure:
     """A refusal to sign, in the words of the command line."""
     if isinstance(error, SignatureExistsError):
         return Failure("The document already has a Signature: leave out --refuse-signed to replace it.")
+    if isinstance(error, ExternalKeyError):
+        return Failure(str(error), ExitStatus.KEY_MISSING)
     if isinstance(error, SigningKeyError):
         sender = "" if error.request_id is None else f" RequestID: {error.request_id}."
         return Failure(f"{error}{sender}", ExitStatus.KEY_MISSING)

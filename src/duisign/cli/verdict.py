@@ -14,6 +14,7 @@ from duisign.errors import (
     CHECKS,
     AmbiguousSignerError,
     DuisignError,
+    SchemaError,
     UnsignedMessageError,
     VerificationError,
 )
@@ -190,6 +191,9 @@ class WitnessedTrust:
         outcomes = dict.fromkeys(CHECKS, Outcome.NOT_REACHED)
         if error is None:
             outcomes = dict.fromkeys(CHECKS, Outcome.PASSED)
+        elif isinstance(error, SchemaError):
+            # Before everything else, or after.
+            outcomes = dict.fromkeys(CHECKS, Outcome.PASSED if self.asked else Outcome.NOT_REACHED)
         elif self.asked:
             # The Signature has been read and found in order before the trust store is asked.
             outcomes |= dict.fromkeys(("document", "signature", "algorithms", "key-info"), Outcome.PASSED)
@@ -257,7 +261,8 @@ class Examiner:
             if isinstance(error, UnsignedMessageError):
                 verdict = Verdict.UNSIGNED
             else:
-                verdict = Verdict.INVALID if isinstance(error, VerificationError) else Verdict.UNREADABLE
+                refused = isinstance(error, (VerificationError, SchemaError))
+                verdict = Verdict.INVALID if refused else Verdict.UNREADABLE
             outcomes, named = witness.outcomes(error), witness.named()
             return Report(
                 file,

@@ -9,9 +9,10 @@ import typer
 
 from duisign.algorithms import Profile
 from duisign.cli.batch_options import BatchOptions, Glob, Ndjson, ReportFile, Workers
-from duisign.cli.credentials import load_pinned
+from duisign.cli.credentials import is_certificate_name, load_pinned
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.cli.files import STANDARD_STREAM, is_folder, note, read_document, write_octets, write_text
+from duisign.cli.schema_options import SchemaFolder, load_schema
 from duisign.cli.trust_options import (
     AcceptMissingAuthorityKeyIdentifier,
     At,
@@ -63,6 +64,14 @@ def verify(
     ] = False,
     dangerously_skip_revocation: SkipRevocation = False,
     at: At = None,
+    schema: SchemaFolder = None,
+    schema_first: Annotated[
+        bool,
+        typer.Option(
+            "--schema-first",
+            help="With --schema: ask the schema before the signature, as the DCC's tool does, not after.",
+        ),
+    ] = False,
     output: Annotated[
         str | None,
         typer.Option(
@@ -108,9 +117,17 @@ def verify(
     valid or not signed, 3 if trusted certificates or CRLs are missing or cannot be read, 2 if a document cannot be
     read.
 
+    Without --cert and --root, the last argument is the trusted certificate if it is named as one (.pem, .crt, .cer,
+    .der, .pub), as in: duisign verify message.xml cert.pem
+
     With --root, the SMKI tells who is trusted, and the roles of DUIS who may sign what (the check "policy").
     """
     names = files or [STANDARD_STREAM]
+    if not cert and not root and len(names) > 1 and is_certificate_name(names[-1]):
+        *names, last = names
+        cert = [last]
+    if schema_first and schema is None:
+        raise Failure("--schema-first says nothing without --schema.")
     folder = any(map(is_folder, names))
     if output is not None and (len(names) > 1 or folder or ndjson):
         raise Failure("With --output, name one document only.")
@@ -136,6 +153,8 @@ def verify(
         at=at,
         smki=smki,
         profiles=profile or tuple(Profile),
+        schema=load_schema(schema),
+        schema_first=schema_first,
         accept_unmarked_exclusive_c14n=accept_unmarked_exclusive_c14n,
         dangerously_accept_java_widths=dangerously_accept_java_widths,
     )

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element
 
+    from duisign.external_key import PrivateKey
     from duisign.signxml.certificate_chain import ShownCertificate
-    from duisign.signxml.private_key import PrivateKey
 
 __all__ = ["SigningSettings", "add_issuer_serial", "add_key_info", "add_x509_digest", "checked_key_info"]
 

@@ -3,43 +3,30 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
+from duisign.external_key import (
+    KEY_OCTETS,
+    ORDER,
+    DerKey,
+    PrivateKey,
+    has_private_key_form,
+    is_asynchronous,
+    signs_digests,
+)
 from duisign.organisation_certificate import is_unreadable
 from duisign.signxml.exceptions import InvalidInput
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-__all__ = ["KEY_OCTETS", "ORDER", "PrivateKey", "check_certificate", "load_private_key", "public_key_of", "sign_octets"]
-
-KEY_OCTETS = 32
-"""Octets of an integer of P-256."""
-
-ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-"""Order of the group of P-256 (FIPS 186-4, D.1.2.3): r and s are from 1 to one less."""
+__all__ = ["check_certificate", "load_private_key", "public_key_of", "sign_octets"]
 
 _ECDSA = ec.ECDSA(hashes.SHA256())
-
-
-class PrivateKey(Protocol):
-    """What signs: an ``EllipticCurvePrivateKey``, or an object like one whose key is elsewhere.
-
-    `public_key()` may be missing where no KeyValue is written.
-    """
-
-    @property
-    def key_size(self) -> int:
-        """Bits of the curve: 256."""
-        ...
-
-    def sign(self, data: bytes, signature_algorithm: ec.ECDSA) -> bytes:
-        """The ECDSA signature of the data in DER."""
-        ...
 
 
 def load_private_key(key: object, passphrase: bytes | None) -> PrivateKey:
@@ -50,14 +37,18 @@ def load_private_key(key: object, passphrase: bytes | None) -> PrivateKey:
         key = _from_pem(key.encode("utf-8", "replace") if isinstance(key, str) else key, passphrase)
     elif passphrase is not None:
         raise InvalidInput("key-malformed", "There is nothing to decrypt in a key object: leave the passphrase out.")
-    if not callable(getattr(key, "sign", None)) or not isinstance(getattr(key, "key_size", None), int):
-        raise InvalidInput("key-type", f"A private key is an EC key, or has sign() and key_size, not {_kind(key)}.")
+    if signs_digests(key) and not is_asynchronous(key):
+        return DerKey(key)
+    if not has_private_key_form(key):
+        raise InvalidInput(
+            "key-type", f"A private key is an EC key, or has sign() and key_size, or sign_digest(), not {_kind(key)}."
+        )
     curve = getattr(key, "curve", None)
-    if key.key_size != KEY_OCTETS * 8 or getattr(curve, "name", "secp256r1") != "secp256r1":  # type: ignore[attr-defined]
+    if key.key_size != KEY_OCTETS * 8 or getattr(curve, "name", "secp256r1") != "secp256r1":
         raise InvalidInput(
             "key-curve", "The private key is not on P-256 (secp256r1): ECDSA_SHA256 is used with no other."
         )
-    return key  # type: ignore[return-value]
+    return key
 
 
 def _from_pem(pem: bytes, passphrase: bytes | None) -> object:

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from duisign._signature_element import check_signatures
 from duisign._tree_lane import canonicalize_document, canonicalize_element
 from duisign.errors import DuisignError
+from duisign.external_key import KEY_OCTETS, ORDER
 from duisign.limits import MAX_DEPTH, MAX_KEY_HINTS
 from duisign.signxml.algorithms import (
     LANE_ALGORITHM,
@@ -27,7 +28,6 @@ from duisign.signxml.algorithms import (
 from duisign.signxml.document import DSIG, own_tree
 from duisign.signxml.exceptions import InvalidDigest, InvalidInput, InvalidSignature, invalid_input
 from duisign.signxml.key_info import DSIG11, P256, SHA256
-from duisign.signxml.private_key import KEY_OCTETS, ORDER
 
 if TYPE_CHECKING:
     from lxml.etree import _Element

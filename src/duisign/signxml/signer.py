@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element
 
-    from duisign.signxml.private_key import PrivateKey
+    from duisign.external_key import PrivateKey
 
 __all__ = ["SignatureReference", "XMLSigner"]
 
