@@ -23,6 +23,7 @@ from duisign.service.settings import (
     TrustSettings,
 )
 from duisign.testing import TEST_POLICY_OID, firmware_request
+from schema_set import DOCUMENT, write_set
 
 XML, LINES = {"content-type": "application/xml"}, {"content-type": "application/x-ndjson"}
 COUNTER = re.compile(rb"(?<=:)[0-9]+(?=</sr:RequestID>)")
@@ -498,3 +499,28 @@ def test_trust_in_the_smki(keys, signed, request_document, samples):
     assert asyncio.run(application.reload())
     wrong = make(keys, trust=trust | {"policies": ("1.2.3",)})
     assert call(wrong, "POST", "/v1/verify", signed, XML).json["code"] == "certificate-policy"
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_messages_are_held_against_the_schema(keys, smki, tmp_path, first):
+    folder = write_set(tmp_path / "xsd")
+    single = {"keyring": (), "key": keys / "user.key", "certificate": keys / "user.pem"}
+    trust = {"schema": folder, "schema_first": first}
+    application = make(keys, signing={**single, "schema": folder, "keep_whitespace": True}, trust=trust)
+    signed = call(application, "POST", "/v1/sign", DOCUMENT, XML)
+    assert signed.status == 200, signed
+    assert call(application, "POST", "/v1/verify", signed.body, XML).status == 200
+    refused = call(application, "POST", "/v1/sign", DOCUMENT.replace(b">1<", b">x<"), XML)
+    assert (refused.status, refused.json["code"]) == (422, "schema-invalid")
+    assert "line 3" in refused.json["detail"]
+    invalid = duisign.Signer(smki.user.private_key, smki.user.certificate).sign(DOCUMENT.replace(b">1<", b">x<"))
+    refused = call(application, "POST", "/v1/verify", invalid, XML)
+    assert (refused.status, refused.json["code"]) == (422, "schema-invalid")
+    refused = call(application, "POST", "/v1/verify", signed.body.replace(b">1<", b">x<"), XML)
+    assert refused.json["code"] == ("schema-invalid" if first else "digest-mismatch")
+
+
+def test_a_schema_that_cannot_be_read_is_said_at_the_beginning(keys, tmp_path):
+    with pytest.raises(duisign.ConfigurationError) as caught:
+        make(keys, signing={"schema": tmp_path})
+    assert caught.value.code == "schema"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -24,11 +27,13 @@ from interop.peers import Identity, JavaDriver
 from interop.softhsm import PIN, SoftHsm, TokenServer, library, write_configuration
 from interop.verifiers import CLOCK, pinned
 from interop.xmlsec1 import XmlSec1
+from service_process import refused, running
 from xml_documents import generate_duis
 
 pytestmark = pytest.mark.release_build
 
 SECONDS = 120
+XML = {"Content-Type": "application/xml"}
 
 
 def pin(where: str) -> bytes:
@@ -282,6 +287,45 @@ def test_it_tells_nothing_and_closes(key: Pkcs11Key, hsm: SoftHsm, identity: Ide
     signer = duisign.Signer(key, identity.certificate)
     key.close()
     assert pinned(identity.certificate).verify(signer.sign(b"<a/>"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_service_signs_with_it(hsm: SoftHsm, identity: Identity, tmp_path: Path, workers: int) -> None:
+    settings = (
+        f"[server]\nport = 0\nworkers = {workers}\n"
+        f'[signing]\ntoken_key = "{hsm.uri("duis", "own")}"\ncertificate = "{identity.certificate_file}"\n'
+        'password_env = "DUIS_PIN"\npreserve_counter = true\n'
+    )
+    (tmp_path / "service.toml").write_text(settings)
+    verifier = pinned(identity.certificate)
+    documents = [generate_duis(seed) for seed in range(40)]
+    own = duisign.Signer(identity.private_key, identity.certificate, whitespace="strip", existing_signature="replace")
+    expected = [verifier.verify(own.sign(document)).signed_bytes for document in documents]
+
+    with running("--config", tmp_path / "service.toml", env={**os.environ, "DUIS_PIN": PIN}) as service:
+        for turn in range(2):
+            with ThreadPoolExecutor(4) as pool:
+                answers = list(pool.map(partial(service.ask, "POST", "/v1/sign", headers=XML), documents))
+            assert {status for status, _, _ in answers} == {200}
+            assert [verifier.verify(signed).signed_bytes for _, _, signed in answers] == expected
+            if not turn:
+                service.send(signal.SIGHUP)
+                service.event("reloaded", workers)
+    assert PIN not in str(service.events)
+
+
+def test_the_service_says_what_a_token_lacks(hsm: SoftHsm, identity: Identity, tmp_path: Path) -> None:
+    for uri, variable, words in (
+        (hsm.uri("duis", "own"), "123456", "PIN"),
+        (hsm.uri("duis", "none"), PIN, "key"),
+        ("pkcs11:nonsense", PIN, "PKCS #11 URI"),
+    ):
+        settings = f'[signing]\ntoken_key = "{uri}"\ncertificate = "{identity.certificate_file}"\npassword_env = "P"\n'
+        (tmp_path / "service.toml").write_text(settings)
+        status, said = refused("--config", tmp_path / "service.toml", "--check", env={**os.environ, "P": variable})
+        assert status != 0
+        assert words.lower() in said.lower()
+        assert variable not in said
 
 
 FORK = """

@@ -16,7 +16,7 @@ from duisign.service.message_api import MessageApi
 from duisign.service.metrics import Metrics
 from duisign.service.probes import Probes
 from duisign.service.problem import dcc_error
-from duisign.service.runner import Runner
+from duisign.service.runner import INLINE_OCTETS, Runner
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -38,7 +38,7 @@ class Application:
         self._log = log
         self._callers = Callers(settings)
         self.metrics = Metrics(lambda: engine.keys)
-        runner = Runner()
+        runner = Runner(0 if engine.waits else INLINE_OCTETS)
         dcc = DccApi(engine, runner, preserve_counter=settings.signing.preserve_counter)
         one, many = MessageApi(engine, runner), BatchApi(engine, runner)
         probes = Probes(engine, self.metrics)

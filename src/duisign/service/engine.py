@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from duisign.certificate_source import certificates_of
 from duisign.errors import ConfigurationError
+from duisign.external_key import ExternalKey
 from duisign.key_password import Password, password_from_environment, password_from_file
 from duisign.key_ring import KeyRing
 from duisign.key_status import KeyStatus
@@ -17,6 +18,7 @@ from duisign.message_class import MessageClass
 from duisign.organisation_certificate import OrganisationCertificate
 from duisign.policy import Policy
 from duisign.request_counter import RequestCounter
+from duisign.schema import Schema
 from duisign.service.problem import RequestError
 from duisign.service.settings import Settings, SigningSettings, TrustSettings, refusal
 from duisign.signer import Signer
@@ -49,10 +51,22 @@ class Engine:
         self._counter = RequestCounter()
         self._smki = _smki(settings.trust)
         self._policy = _policy(settings.trust)
+        folders = {settings.signing.schema, settings.trust.schema}
+        self._schemas = {folder: None if folder is None else Schema.from_folder(folder) for folder in folders}
         self._verifier = self._make_verifier()
-        self._signs: KeyRing | Signer | None = None
-        if settings.signing.is_configured:
-            self._signs = _signing(settings.signing, self._smki if settings.signing.check_path else None)
+        self._token = _token_key(settings.signing)
+        self._signs = self._make_signing()
+
+    @property
+    def waits(self) -> bool:
+        """Whether signing waits for something outside of this process."""
+        return self._token is not None
+
+    def after_fork(self) -> None:
+        """Open the token anew: in a process that was forked it is not open. Raises ConfigurationError."""
+        if self._token is not None:
+            self._token = _token_key(self._settings.signing)
+            self._signs = self._make_signing()
 
     def sign(self, document: bytes, *, preserve_counter: bool) -> bytes:
         """The signed document; raises DuisignError."""
@@ -77,8 +91,8 @@ class Engine:
                 self._verifier = self._make_verifier()
             if isinstance(self._signs, KeyRing):
                 self._signs.reload()
-            elif self._signs is not None:
-                self._signs = _signing(self._settings.signing, None)
+            else:
+                self._signs = self._make_signing()
 
     @property
     def problems(self) -> list[str]:
@@ -111,7 +125,31 @@ class Engine:
         trust = self._settings.trust
         if not trust.is_configured:
             return None
-        return Verifier(self._smki or _pinned(trust), policy=self._policy)
+        return Verifier(
+            self._smki or _pinned(trust),
+            policy=self._policy,
+            schema=self._schemas[trust.schema],
+            schema_first=trust.schema_first,
+        )
+
+    def _make_signing(self) -> KeyRing | Signer | None:
+        signing = self._settings.signing
+        if not signing.is_configured:
+            return None
+        options: dict[str, Any] = {
+            "whitespace": "preserve" if signing.keep_whitespace else "strip",
+            "existing_signature": "refuse" if signing.refuse_signed else "replace",
+            "schema": self._schemas[signing.schema],
+        }
+        if signing.is_single:
+            return _single(signing, self._token, options)
+        return KeyRing(
+            signing.keyring,
+            password=_password(signing),
+            trust=self._smki if signing.check_path else None,
+            dcc_entity_id=signing.dcc_entity_id,
+            **options,
+        )
 
 
 def _signs(status: KeyStatus) -> bool:
@@ -163,29 +201,31 @@ def _classes(names: Iterable[str]) -> Iterable[MessageClass]:
             raise refusal(f"trust.accept_unsigned has {name}, which is no class of messages: {known}.") from None
 
 
-def _signing(signing: SigningSettings, trust: SmkiTrust | None) -> KeyRing | Signer:
-    whitespace, existing = ("preserve" if signing.keep_whitespace else "strip"), "replace"
-    if signing.refuse_signed:
-        existing = "refuse"
-    password = _password(signing)
-    if signing.keyring:
-        return KeyRing(
-            signing.keyring,
-            password=password,
-            trust=trust,
-            dcc_entity_id=signing.dcc_entity_id,
-            whitespace=whitespace,  # type: ignore[arg-type]
-            existing_signature=existing,  # type: ignore[arg-type]
-        )
+def _token_key(signing: SigningSettings) -> ExternalKey | None:
+    """The key on a token, if the settings name one."""
+    if signing.token_key is None:
+        return None
+    from duisign.cli.credentials import load_external_key
+    from duisign.cli.exit_status import Failure
+
+    try:
+        return load_external_key(signing.token_key, _password(signing))
+    except Failure as failure:
+        raise refusal(str(failure)) from None
+
+
+def _single(signing: SigningSettings, token: ExternalKey | None, options: Mapping[str, Any]) -> Signer:
+    """The Signer of one key, in a file or on a token."""
     from duisign.cli.credentials import load_private_key, load_signing_certificate
     from duisign.cli.exit_status import Failure
 
     try:
-        key = load_private_key(str(signing.key), password)
-        certificate = load_signing_certificate(str(signing.certificate), key)
+        if token is not None:
+            return Signer(token, load_signing_certificate(str(signing.certificate), None), **options)
+        key = load_private_key(str(signing.key), _password(signing))
+        return Signer(key, load_signing_certificate(str(signing.certificate), key), **options)
     except Failure as failure:
         raise refusal(str(failure)) from None
-    return Signer(key, certificate, whitespace=whitespace, existing_signature=existing)  # type: ignore[arg-type]
 
 
 def _password(signing: SigningSettings) -> Password | None:

@@ -11,6 +11,8 @@ from duisign.errors import (
     ConfigurationError,
     DocumentError,
     DuisignError,
+    ExternalKeyError,
+    SchemaError,
 )
 
 __all__ = ["RequestError", "dcc_error", "problem", "problem_facts", "status_of"]
@@ -28,7 +30,7 @@ _TITLES = {
     422: "The message is refused",
     500: "The service failed",
     501: "The service does not do this",
-    503: "The service is busy",
+    503: "The service cannot do this now",
 }
 
 
@@ -44,13 +46,17 @@ class RequestError(DuisignError):
 
 
 def status_of(error: DuisignError) -> int:
-    """400 for what cannot be read, 422 for what is read and refused, 413 for what is too large, 500 for our own."""
+    """400: cannot be read. 413: is too large. 422: is read and refused. 503: the key is away. 500: a fault here."""
     if isinstance(error, RequestError):
         return error.status
     if error.code == "document-too-large":
         return 413
     if isinstance(error, ConfigurationError):
         return 500
+    if isinstance(error, ExternalKeyError):
+        return 503
+    if isinstance(error, SchemaError):
+        return 422
     return 400 if isinstance(error, (DocumentError, CanonicalizationError)) else 422
 
 
@@ -78,7 +84,7 @@ def problem(error: DuisignError) -> Response:
 def dcc_error(error: DuisignError) -> Response:
     """A refusal as the DCC's tool has it: 400 for whatever a message is refused for."""
     status = status_of(error)
-    if not isinstance(error, RequestError) and status != 500:
+    if not isinstance(error, RequestError) and status < 500:
         status = 400
     body = json.dumps({"error": str(error), "errorCode": error.code}).encode()
     return Response(body, status, _headers(error), media_type="application/json")

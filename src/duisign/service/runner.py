@@ -19,14 +19,18 @@ _T = TypeVar("_T")
 
 
 class Runner:
-    """Runs what takes processor time. The pool begins with the first large document."""
+    """Runs what takes processor time. The pool begins with the first large document.
 
-    def __init__(self) -> None:
+    `inline_octets`: of a body that is not handed over; 0 where the work waits for others.
+    """
+
+    def __init__(self, inline_octets: int = INLINE_OCTETS) -> None:
+        self._inline_octets = inline_octets
         self._pool: ThreadPoolExecutor | None = None
 
     async def run(self, octets: int, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """What `work` gives for a body of so many octets."""
-        if octets <= INLINE_OCTETS:
+        if octets <= self._inline_octets:
             return work(*args, **kwargs)
         if self._pool is None:
             self._pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="duisign")

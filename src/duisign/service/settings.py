@@ -110,12 +110,15 @@ class TlsSettings:
 class SigningSettings:
     """Table ``signing``: a ring of keys, or one key with its certificate; options as of `duisign.KeyRing`.
 
-    `preserve_counter`: what ``/sign`` does when a request does not say. `check_path`: a key of the ring signs only if
-    its certificate has a valid path to one of trust.roots.
+    `token_key`: instead of `key`, the PKCS #11 URI of a key on a token, whose PIN stands where passphrases do.
+    `schema`: the folder of the XSD set that signed documents must be valid by. `preserve_counter`: what ``/sign`` does
+    when a request does not say. `check_path`: a key of the ring signs only if its certificate has a valid path to one
+    of trust.roots.
     """
 
     keyring: tuple[Path, ...] = ()
     key: Path | None = None
+    token_key: str | None = None
     certificate: Path | None = None
     password_env: str | None = None
     password_file: Path | None = None
@@ -124,12 +127,17 @@ class SigningSettings:
     refuse_signed: bool = False
     preserve_counter: bool = False
     check_path: bool = False
+    schema: Path | None = None
 
     def __post_init__(self) -> None:
-        if (self.key is None) != (self.certificate is None):
-            raise refusal("signing.key and signing.certificate belong together: give both or neither.")
-        if self.keyring and self.key is not None:
-            raise refusal("Give signing.keyring, or signing.key and signing.certificate, not both.")
+        if self.key is not None and self.token_key is not None:
+            raise refusal("Give signing.key or signing.token_key, not both.")
+        if self.is_single != (self.certificate is not None):
+            raise refusal(
+                "signing.key, or signing.token_key, and signing.certificate belong together: give both or neither."
+            )
+        if self.keyring and self.is_single:
+            raise refusal("Give signing.keyring, or one key and signing.certificate, not both.")
         if self.password_env is not None and self.password_file is not None:
             raise refusal("Give signing.password_env or signing.password_file, not both.")
         if not self.keyring and (self.dcc_entity_id is not None or self.check_path):
@@ -138,7 +146,12 @@ class SigningSettings:
     @property
     def is_configured(self) -> bool:
         """Whether the service signs."""
-        return bool(self.keyring) or self.key is not None
+        return bool(self.keyring) or self.is_single
+
+    @property
+    def is_single(self) -> bool:
+        """Whether one key signs, whatever the message is."""
+        return self.key is not None or self.token_key is not None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +159,7 @@ class TrustSettings:
     """Table ``trust``: who is believed; options as of `duisign.SmkiTrust` and `duisign.Policy`.
 
     Without `roots`, `certificates` are pinned. `accept_unsigned`: classes of messages that need no Signature.
+    `schema`: the folder of the XSD set that messages must be valid by; asked last, or with `schema_first` first.
     """
 
     certificates: tuple[Path, ...] = ()
@@ -157,8 +171,14 @@ class TrustSettings:
     accept_decimal_role_137: bool = False
     accept_unsigned: tuple[str, ...] = ()
     dangerously_skip_revocation: bool = False
+    schema: Path | None = None
+    schema_first: bool = False
 
     def __post_init__(self) -> None:
+        if self.schema_first and self.schema is None:
+            raise refusal("trust.schema_first says nothing without trust.schema: name the folder of the XSD set.")
+        if self.schema is not None and not self.is_configured:
+            raise refusal("Nobody is trusted: give trust.certificates, or trust.roots.")
         if self.roots:
             if not self.policies:
                 raise refusal("With trust.roots, say in trust.policies which certificate policies are required.")

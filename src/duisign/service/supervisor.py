@@ -82,6 +82,7 @@ class Supervisor:
             for other, one in enumerate(self._sockets):
                 if other != index:
                     one.close()
+            self._engine.after_fork()
             application = self._application()
             run_worker(
                 self._settings,
