@@ -1,6 +1,7 @@
 """Instructions of fixed workloads, counted under callgrind and held against the committed figures.
 
-Run: python bench/instructions.py [--update] [--only EXPRESSION]. Needs valgrind with its headers, and a C compiler.
+Run: python bench/instructions.py [--update] [--only EXPRESSION] [--runs NUMBER]. Needs valgrind with its headers, and
+a C compiler.
 
 The clock of a shared machine cannot tell a change of 3 % from somebody else's load; instructions do not depend on
 either. What is counted, per call and in three figures:
@@ -72,8 +73,8 @@ def workloads(only: str = "") -> dict[str, tuple[str, str]]:
     return {name: one for name, one in found.items() if re.search(only, name)}
 
 
-def count(only: str = "") -> Figures:
-    """Count all workloads, or those that the expression `only` finds."""
+def count(only: str = "", runs: int = RUNS) -> Figures:
+    """Count all workloads, or those that the expression `only` finds, in so many processes each."""
     chosen = workloads(only)
     if not chosen:
         raise CountingError(f"no workload is called {only}")
@@ -85,7 +86,7 @@ def count(only: str = "") -> Figures:
             if names:
                 counted = [
                     _counted(Path(folder), window, list(names), environment | _shifted(number))
-                    for number in range(RUNS)
+                    for number in range(runs)
                 ]
                 found.update({names[script]: _least([run[script] for run in counted]) for script in names})
     return {name: found[name] for name in chosen}
@@ -248,9 +249,10 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--update", action="store_true", help="write the figures instead of comparing them")
     parser.add_argument("--only", default="", help="only workloads that this expression finds")
     parser.add_argument("--figures", type=Path, default=FIGURES, help="the file of the committed figures")
+    parser.add_argument("--runs", type=int, default=RUNS, help="processes that count each workload")
     options = parser.parse_args(arguments)
     try:
-        figures = count(options.only)
+        figures = count(options.only, options.runs)
     except CountingError as error:
         print(f"Nothing was counted: {error}.", file=sys.stderr)
         return 2

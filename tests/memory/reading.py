@@ -1,16 +1,19 @@
-"""Growth by message_class, RequestId, what a VerifiedMessage tells, and the constructors of the verifying side."""
+"""Growth by what reads messages, by Schema and RequestCounter, and by the constructors of the verifying side."""
 
 from __future__ import annotations
 
 import datetime as dt
 import sys
+import tempfile
+from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from growth import PATH_CALLS, Workload, fresh, main, mixed
+from growth import CALLS, PATH_CALLS, Workload, fresh, main, mixed
 from lxml import etree
 
-from duisign import PinnedCertificates, RequestId, Signer, Verifier, message_class
+from duisign import PinnedCertificates, RequestId, Schema, Signer, Verifier, message_class
+from duisign.request_counter import RequestCounter
 from duisign.testing import Smki, make_samples
 
 SMKI = Smki.create()
@@ -36,6 +39,20 @@ def signed(document):
 GOOD = signed(DOCUMENT)
 BAD_ID = signed(DOCUMENT.replace(b"<sr:RequestID>", b"<sr:RequestID>x"))
 MESSAGE = VERIFIER.verify(GOOD)
+COUNTER = RequestCounter()
+XSD = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">
+<xs:element name="a" type="xs:int"/>
+</xs:schema>"""
+
+
+def schema_set():
+    """The Schema of `XSD`."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "a.xsd").write_text(XSD)
+        return Schema.from_folder(folder)
+
+
+SCHEMA = schema_set()
 
 
 def facts(message):
@@ -46,9 +63,19 @@ def facts(message):
     )
 
 
-def classifying(name, document, code=None):
+def classifying(name, document, code=None, calls=PATH_CALLS):
     """A workload of message_class."""
-    return Workload(f"message_class {name}", lambda: message_class(fresh(document)), code, PATH_CALLS)
+    return Workload(f"message_class {name}", lambda: message_class(fresh(document)), code, calls)
+
+
+def validating(name, document, code=None, calls=CALLS):
+    """A workload of Schema.validate."""
+    return Workload(f"Schema {name}", lambda: SCHEMA.validate(fresh(document)), code, calls)
+
+
+def counting(name, document, code=None, calls=CALLS):
+    """A workload of RequestCounter.set."""
+    return Workload(f"RequestCounter {name}", lambda: COUNTER.set(fresh(document), 7), code, calls)
 
 
 def pinning(name, certificates, code=None, now=None):
@@ -65,11 +92,18 @@ READING = [
     *(classifying(name, sample.document) for name, sample in SAMPLES.items()),
     Workload("message_class element", lambda: message_class(etree.fromstring(DOCUMENT)), None, PATH_CALLS),
     classifying("no message", b"<a/>"),
-    classifying("malformed", DOCUMENT[:-5], "malformed-xml"),
+    classifying("good", DOCUMENT, calls=CALLS),
+    classifying("malformed", DOCUMENT[:-5], "malformed-xml", CALLS),
     classifying("DOCTYPE", b"<!DOCTYPE a><a/>", "doctype"),
     Workload("message_class wrong type", lambda: message_class("<a/>"), "wrong-type", PATH_CALLS),
     Workload("message_class comment", lambda: message_class(etree.Comment("c")), "wrong-type", PATH_CALLS),
-    Workload("RequestId bad", lambda: RequestId.parse("00-DB:x:1"), "request-id", PATH_CALLS),
+    Workload("RequestId bad", lambda: RequestId.parse("00-DB:x:1"), "request-id"),
+    validating("good", b"<a>1</a>"),
+    validating("invalid", b"<a>x</a>", "schema-invalid"),
+    validating("malformed", b"<a>", "malformed-xml", PATH_CALLS),
+    counting("good", DOCUMENT),
+    counting("no Request", b"<a/>", "request-counter"),
+    counting("malformed", DOCUMENT[:-5], "malformed-xml", PATH_CALLS),
     Workload("VerifiedMessage bad request_id", lambda: VERIFIER.verify(BAD_ID).request_id, "request-id", PATH_CALLS),
 ]
 CONSTRUCTING = [  # 5,000 calls each: one that reads three certificates takes 0.2 ms

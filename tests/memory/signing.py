@@ -1,10 +1,12 @@
-"""Growth by Signer: sign and sign_element with good and bad input, and its constructor."""
+"""Growth by Signer: sign and sign_element with good and bad input, keys outside the process, and its constructor."""
 
 from __future__ import annotations
 
 import os
 import sys
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from growth import CALLS, PATH_CALLS, Workload, fresh, main
 from lxml import etree
 
@@ -43,6 +45,26 @@ MISPLACED = f'<a><b><ds:Signature xmlns:ds="{DSIG}"/></b></a>'.encode()
 ROOT = etree.fromstring(DOCUMENT)
 OTHER = SMKI.issue(entity_id=str(SMKI.user.entity_id), role=0x87)
 AGREEMENT = SMKI.issue(entity_id=str(SMKI.user.entity_id), role=0x87, key_usage="key_agreement", private_key=KEY)
+
+
+class Outside:
+    """An external key: one that signs, or gives or raises what is no signature from its second call on."""
+
+    def __init__(self, answer=None):
+        self.answer = answer
+        self.calls = 0
+
+    def sign_digest(self, digest):
+        self.calls += 1
+        if self.answer is not None and self.calls > 1:
+            return self.answer(digest)
+        r, s = utils.decode_dss_signature(KEY.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256()))))
+        return r.to_bytes(32) + s.to_bytes(32)
+
+
+def away(digest):
+    """What a token that is away does."""
+    raise OSError("no token")
 
 
 def signing(name, document, code=None, signer=SIGNER, calls=PATH_CALLS):
@@ -112,6 +134,9 @@ WORKLOADS = [
     signing("XML 1.1", DOCUMENT.replace(b'"1.0"', b'"1.1"'), "xml-version"),
     signing("relative namespace", DOCUMENT.replace(b"<sr:Body>", b'<sr:Body xmlns:r="r">'), "relative-namespace"),
     signing("misplaced Signature", MISPLACED, "signature-misplaced"),
+    signing("external key", DOCUMENT, signer=Signer(Outside(), CERTIFICATE)),
+    signing("external key away", DOCUMENT, "key-failed", Signer(Outside(away), CERTIFICATE)),
+    signing("external key of bad output", DOCUMENT, "key-output", Signer(Outside(lambda digest: b"r"), CERTIFICATE)),
     elements("good", lambda: etree.fromstring(DOCUMENT), calls=CALLS),
     elements("nested", nested),
     elements("already signed", lambda: etree.fromstring(SIGNED), "signature-exists"),
