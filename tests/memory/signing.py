@@ -139,7 +139,7 @@ WORKLOADS = [
     signing("external key of bad output", DOCUMENT, "key-output", Signer(Outside(lambda digest: b"r"), CERTIFICATE)),
     elements("good", lambda: etree.fromstring(DOCUMENT), calls=CALLS),
     elements("nested", nested),
-    elements("already signed", lambda: etree.fromstring(SIGNED), "signature-exists"),
+    elements("already signed", lambda: etree.fromstring(SIGNED), "signature-exists", calls=CALLS),
     elements("comment", lambda: etree.Comment("c"), "wrong-type"),
     elements("bytes", lambda: fresh(DOCUMENT), "wrong-type"),
     elements("DOCTYPE", with_doctype, "doctype"),
