@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -55,19 +56,19 @@ class Measured(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Bar:
+class Bar(ABC):
     """A bound, both ends of which count as met."""
 
     at_most: float = math.inf
     at_least: float = -math.inf
 
+    @abstractmethod
     def measure(self, measured: Measured) -> Spread | None:
         """The figure that the bar is about, or None."""
-        raise NotImplementedError
 
+    @abstractmethod
     def subject(self) -> str:
         """What the bar is about."""
-        raise NotImplementedError
 
     def is_met(self, value: float) -> bool:
         """Whether a figure is within the bar."""

@@ -16,6 +16,7 @@ from typing import cast
 __all__ = ["Answer", "Connection", "LostError", "Run", "post", "run_closed", "run_paced"]
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
+_clock = time.perf_counter
 _ANSWER_SECONDS = 30.0
 """Seconds after which an answer counts as lost."""
 
@@ -142,29 +143,8 @@ async def run_closed(
 
     Ends before its time if there are no more.
     """
-    run = Run()
-    clock = time.perf_counter
-    begin = clock()
-
-    async def work() -> None:
-        connection = await Connection.open(*address)
-        while clock() - begin < seconds and (upcoming := next(requests, None)) is not None:
-            number, request = upcoming
-            start = clock()
-            try:
-                async with asyncio.timeout(_ANSWER_SECONDS):
-                    answer = await connection.ask(request)
-            except (LostError, TimeoutError) as error:
-                run.wrong.append(f"request {number}: no answer: {error!r}")
-                connection.close()
-                connection = await Connection.open(*address)
-                continue
-            run.count(number, answer, clock() - start, check)
-        connection.close()
-
-    await asyncio.gather(*(work() for _ in range(connections)))
-    run.seconds = clock() - begin
-    return run
+    end = _clock() + seconds
+    return await _run(address, requests, iter(lambda: min(_clock(), end), end), connections=connections, check=check)
 
 
 async def run_paced(
@@ -181,18 +161,32 @@ async def run_paced(
     Latencies count from these times, not from when a connection was free: a server that stalls is not spared what
     would have come meanwhile.
     """
-    run = Run()
-    clock = time.perf_counter
-    begin = clock()
+    begin = _clock()
     due = (begin + index / per_second for index in range(int(seconds * per_second)))
+    return await _run(address, requests, due, connections=connections, check=check)
+
+
+async def _run(
+    address: tuple[str, int],
+    requests: Iterator[tuple[int, bytes]],
+    due: Iterator[float],
+    *,
+    connections: int,
+    check: Check | None,
+) -> Run:
+    """One request at each time of `due`, or later when no connection is free."""
+    run = Run()
+    begin = _clock()
 
     async def work() -> None:
         connection = await Connection.open(*address)
         for start in due:
-            wait = start - clock()
+            wait = start - _clock()
             if wait > 0:
                 await asyncio.sleep(wait)
-            number, request = next(requests)
+            if (upcoming := next(requests, None)) is None:
+                break
+            number, request = upcoming
             try:
                 async with asyncio.timeout(_ANSWER_SECONDS):
                     answer = await connection.ask(request)
@@ -201,9 +195,9 @@ async def run_paced(
                 connection.close()
                 connection = await Connection.open(*address)
                 continue
-            run.count(number, answer, clock() - start, check)
+            run.count(number, answer, _clock() - start, check)
         connection.close()
 
     await asyncio.gather(*(work() for _ in range(connections)))
-    run.seconds = clock() - begin
+    run.seconds = _clock() - begin
     return run

@@ -96,6 +96,7 @@ def test_settings_can_be_checked(folder):
         (["--workers", "0"], {}, 2, "server.workers"),
         ([], {"DUISIGN_SERVICE_SIGNING_KEYRING": "none"}, 3, "none"),
         ([], {"DUISIGN_SERVICE_TRUST_CERTIFICATES": "none.pem"}, 3, "none.pem"),
+        ([], {"DUISIGN_SERVICE_TRUST_SCHEMA": "none"}, 2, "its folder cannot be opened"),
         ([], {"DUISIGN_SERVICE_TRUST_ACCEPT_UNSIGNED": "everything"}, 2, "everything, which is no class of messages"),
         ([], {"DUISIGN_SERVICE_TRUST_ACCEPT_UNSIGNED": "dcc-alert"}, 2, "may be accepted unsigned"),
         (
@@ -119,6 +120,20 @@ def test_it_does_not_begin_with_what_is_wrong_or_insecure(folder, options, env, 
     assert (found, sentence.count("\n")) == (status, 1), sentence
     assert sentence.startswith("duisign: ")
     assert words in sentence
+
+
+@pytest.mark.parametrize("missing", ["key", "certificate", "token_key"])
+def test_one_key_that_is_missing(smki, tmp_path, missing):
+    smki.write(tmp_path / "keys")
+    settings = {"key": '"keys/user.key"', "certificate": '"keys/user.pem"'}
+    if missing == "token_key":
+        del settings["key"]
+    settings[missing] = '"pkcs11:token=a;object=b?module-path=/none.so"' if missing == "token_key" else '"none.pem"'
+    lines = "".join(f"{name} = {value}\n" for name, value in settings.items())
+    (tmp_path / "service.toml").write_text(f"[signing]\n{lines}")
+    status, sentence = refused("-c", tmp_path / "service.toml", "--check", cwd=tmp_path)
+    assert (status, sentence.count("\n")) == (3, 1), sentence
+    assert ("The PKCS #11 module cannot be loaded" if missing == "token_key" else "none.pem") in sentence
 
 
 def test_a_port_that_is_taken(folder):

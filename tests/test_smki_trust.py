@@ -849,6 +849,7 @@ print(psutil.Process().memory_info().rss - before)
 """
 
 
+@pytest.mark.release_build
 def test_ten_thousand_certificates_take_little_memory():
     """Under 100 MB, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)

@@ -61,7 +61,7 @@ def openssl(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def openssl_verify(smki: Smki, identity: Identity, folder: Path, *options: str | Path) -> str:
-    smki.write(folder)
+    smki.write(str(folder))
     certificate = folder / "checked.pem"
     certificate.write_bytes(identity.certificate_pem())
     chain = ("-CAfile", folder / "root.pem", "-untrusted", folder / "issuing-ca.pem")

@@ -11,6 +11,7 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.key_password import Password, password_from_file
+from duisign.limits import DEFAULT_WORKERS, MAX_WORKERS
 from duisign.pkcs11_module import loaded_module, unavailable
 from duisign.pkcs11_uri import parse_key_uri
 
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
     from pkcs11.types import Session, Token
 
 __all__ = ["Pkcs11Key"]
-
-SESSIONS = 8
-"""Sessions of one key by default: as many as `sign_many` has threads. Small HSMs have some dozens in all."""
-
-MAX_SESSIONS = 256
-"""As many as `sign_many` can have threads."""
 
 _P256 = bytes.fromhex("06082a8648ce3d030107")
 """CKA_EC_PARAMS of P-256: the object identifier 1.2.840.10045.3.1.7 in DER."""
@@ -50,7 +45,8 @@ class Pkcs11Key:
     one token and one private key. `pin`: a function that receives the token's label and returns the PIN as bytes, or
     None; see `password_from_environment` and `password_from_file`. It is asked at each login, and its answer not kept.
     The URI may name a file instead (``pin-source``). `module`: the path of the token's library, unless the URI has it.
-    `sessions`: how many threads sign at once; others wait.
+    `sessions`: how many threads sign at once; others wait. Unless told otherwise as many as `sign_many` has; small
+    HSMs have some dozens of sessions in all.
 
     The token may go away: a signature that fails is tried once more after the library has been initialized anew, which
     ends all sessions of this process with it, and then is an ExternalKeyError; the next one tries again. A PIN that was
@@ -65,7 +61,7 @@ class Pkcs11Key:
         *,
         pin: Password | None = None,
         module: str | Path | None = None,
-        sessions: int = SESSIONS,
+        sessions: int = DEFAULT_WORKERS,
     ) -> None:
         self._uri = parse_key_uri(uri)
         if pin is not None and not callable(pin):
@@ -77,8 +73,8 @@ class Pkcs11Key:
             raise ConfigurationError(
                 "key-module", "Give the path of the PKCS #11 module once: as module-path in the URI, or as module."
             )
-        if type(sessions) is not int or not 1 <= sessions <= MAX_SESSIONS:
-            raise ConfigurationError("sessions", f"sessions must be a number from 1 to {MAX_SESSIONS}.")
+        if type(sessions) is not int or not 1 <= sessions <= MAX_WORKERS:
+            raise ConfigurationError("sessions", f"sessions must be a number from 1 to {MAX_WORKERS}.")
         self._places = threading.BoundedSemaphore(sessions)
         # Sessions at rest, each with its generation and the key in it.
         self._idle: list[tuple[int, Session, Any]] = []

@@ -1,8 +1,8 @@
 """The service as the DCC's signing tool: asked from Node as Smart DCC's npm client asks, judged by the tool itself.
 
 The client with ``backend: new URL(...)`` is in sources of `@smartdcc/duis-sign-wrap` that the npm registry has not
-(it ends at 0.1.2, which starts the Java tool for each message), and the Node-RED nodes, which call that package, are in
-no registry either. So the contract is driven by a script of ours that makes the same calls.
+(it ends at 0.1.2, which starts the Java tool for each message), and the Node-RED nodes, which call that package, were
+not found there. So the contract is driven by a script of ours that makes the same calls.
 """
 
 from __future__ import annotations

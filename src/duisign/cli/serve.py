@@ -13,7 +13,9 @@ from duisign.errors import ConfigurationError
 
 __all__ = ["serve"]
 
-_USAGE = frozenset({"service-settings", "service-insecure", "policy", "policies", "entity-id"})
+_USAGE = frozenset(
+    {"service-settings", "service-insecure", "policy", "policies", "entity-id", "schema", "extra-missing"}
+)
 """Codes of what is wrong with the settings themselves, and not with the files of keys and certificates they name."""
 
 
@@ -38,8 +40,8 @@ def serve(
 
     SIGHUP reads keys, certificates, CRLs and tokens again; SIGTERM ends the service when all it has begun is done.
 
-    The exit status is 0 when it was told to end, or if the settings are in order; 3 if keys or certificates are missing
-    or unusable, 2 for anything else.
+    The exit status is 0 when it was told to end, or if the settings are in order; 3 if keys to sign
+    with, or certificates to trust, are missing or unusable; 2 for anything else.
     """
     missing = [
         name for name in ("starlette", "uvicorn", "httptools", "uvloop", "prometheus_client") if not find_spec(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duisign.certificate_source import certificates_of
 from duisign.errors import ConfigurationError
@@ -25,6 +25,9 @@ from duisign.signer import Signer
 from duisign.smki_trust import SmkiTrust
 from duisign.trust import PinnedCertificates
 from duisign.verifier import Verifier
+
+if TYPE_CHECKING:
+    from duisign.cli.exit_status import Failure
 
 __all__ = ["Engine", "KeyFact"]
 
@@ -211,7 +214,7 @@ def _token_key(signing: SigningSettings) -> ExternalKey | None:
     try:
         return load_external_key(signing.token_key, _password(signing))
     except Failure as failure:
-        raise refusal(str(failure)) from None
+        raise _unusable(failure) from None
 
 
 def _single(signing: SigningSettings, token: ExternalKey | None, options: Mapping[str, Any]) -> Signer:
@@ -225,7 +228,15 @@ def _single(signing: SigningSettings, token: ExternalKey | None, options: Mappin
         key = load_private_key(str(signing.key), _password(signing))
         return Signer(key, load_signing_certificate(str(signing.certificate), key), **options)
     except Failure as failure:
-        raise refusal(str(failure)) from None
+        raise _unusable(failure) from None
+
+
+def _unusable(failure: Failure) -> ConfigurationError:
+    """As the error of a key or certificate, unless it is something else that is missing."""
+    from duisign.cli.exit_status import ExitStatus
+
+    sentence = str(failure)
+    return ConfigurationError("source", sentence) if failure.status is ExitStatus.KEY_MISSING else refusal(sentence)
 
 
 def _password(signing: SigningSettings) -> Password | None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from duisign.limits import DEFAULT_WORKERS
+
 __all__ = ["INLINE_OCTETS", "Runner"]
 
 INLINE_OCTETS = 32 * 1024
@@ -33,5 +35,6 @@ class Runner:
         if octets <= self._inline_octets:
             return work(*args, **kwargs)
         if self._pool is None:
-            self._pool = ThreadPoolExecutor(max(2, min(8, os.cpu_count() or 1)), thread_name_prefix="duisign")
+            threads = max(2, min(DEFAULT_WORKERS, os.cpu_count() or 1))
+            self._pool = ThreadPoolExecutor(threads, thread_name_prefix="duisign")
         return await asyncio.get_running_loop().run_in_executor(self._pool, lambda: work(*args, **kwargs))

@@ -198,7 +198,7 @@ class Smki:
             builder = builder.add_revoked_certificate(entry.revocation_date(issued).build())
         return builder.sign(authority.private_key, hashes.SHA256())
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: str | Path) -> None:
         """Write the SMKI as PEM files into `folder`, which is made if it is missing; files are replaced.
 
         `root.pem`, `issuing-ca.pem`, `root.crl.pem`, `issuing-ca.crl.pem` (nothing revoked), and for each of
@@ -206,6 +206,7 @@ class Smki:
 
         Raises OSError if a file cannot be written.
         """
+        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, authority in (("root", self.root), ("issuing-ca", self.issuing_ca)):
             (folder / f"{name}.pem").write_bytes(authority.certificate_pem())
