@@ -8,16 +8,23 @@ XML 1.0 (fifth edition), Namespaces in XML 1.0, Canonical XML 1.0, Exclusive XML
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_XDECREF
 from libc.string cimport memcpy
 
-from duisign._byte_scan cimport Scan, put_rest, rest_length, scan_free, scan_open, scan_run
+from duisign._byte_scan cimport Scan, put_head, put_tail, rest_length, scan_free, scan_open, scan_run
 from duisign._byte_text cimport (
     DECLINES, DOCTYPE, DUISIGN_SCAN, ENCODING, INSTRUCTION, MALFORMED, NAME, NAMESPACE, NOT_DECLINED, SIGNATURE,
     TOO_DEEP, TOO_LARGE, XML_ATTRIBUTE, Decline,
 )
 from duisign._octets cimport Octets, octets_take
 from duisign._signature_frame cimport SignatureFrame
+
+cdef extern from "Python.h":
+    # Cython's own resize takes no object that nobody else holds.
+    PyObject* new_bytes "PyBytes_FromStringAndSize" (const char* octets, Py_ssize_t length) except NULL
+    int _PyBytes_Resize(PyObject** octets, Py_ssize_t length) except -1
 
 SCAN = DUISIGN_SCAN.decode()
 """Which branch of the scanner was compiled: "SSE2", "NEON" or "plain"."""
@@ -48,13 +55,16 @@ def canonical_document(
     cdef Scan scan
     cdef bytes rest
     cdef Decline decline
-    scan_open(&scan, &out, document, algorithm, strip, replace, max_depth, digest)
+    cdef bytes room = PyBytes_FromStringAndSize(NULL, len(document))
+    scan_open(
+        &scan, &out, document, <unsigned char*> PyBytes_AS_STRING(room), algorithm, strip, replace, max_depth, digest
+    )
     try:
         decline = scan_run(&scan)
         if decline:
             return REASONS[decline]
         rest = PyBytes_FromStringAndSize(NULL, rest_length(&scan))
-        put_rest(&scan, PyBytes_AS_STRING(rest), 0, len(rest))
+        put_tail(&scan, put_head(&scan, PyBytes_AS_STRING(rest)), 0)
         name = None
         if scan.empty_root:
             name = PyBytes_FromStringAndSize(<const char*> scan.root_name.octets, scan.root_name.length)
@@ -95,18 +105,24 @@ cdef class ByteLane:
         cdef Octets out
         cdef Scan scan
         cdef Decline decline
-        cdef Py_ssize_t length
-        cdef bytes digest_text, der, signed
+        cdef Py_ssize_t length, room_length
+        cdef bytes digest_text, der
+        cdef PyObject* signed = NULL
         cdef char* to
         if type(document) is not bytes:
             return None
         if len(<bytes> document) > self.max_octets:
             self.counts[<int> TOO_LARGE] += 1
             return None
+        # The result, in which what is left of the document is put together when something is dropped.
+        room_length = len(<bytes> document) + self.frame.length(False)
         scan_open(
-            &scan, &out, <bytes> document, self.algorithm, self.strip, self.replace, self.max_depth, True
+            &scan, &out, <bytes> document, NULL, self.algorithm, self.strip, self.replace, self.max_depth, True
         )
         try:
+            if self.strip or self.replace:
+                signed = new_bytes(NULL, room_length)
+                scan.rest = <unsigned char*> PyBytes_AS_STRING(<object> signed)
             decline = scan_run(&scan)
             if decline:
                 self.counts[<int> decline] += 1
@@ -119,8 +135,11 @@ cdef class ByteLane:
                 return None
             digest_text = self.frame.digest_text(octets_take(&out))
             der = self.frame.der_signature(digest_text)
-            signed = PyBytes_FromStringAndSize(NULL, length)
-            to = put_rest(&scan, PyBytes_AS_STRING(signed), 0, scan.splice)
+            if signed == NULL or length > room_length:
+                Py_XDECREF(signed)
+                signed = NULL
+                signed = new_bytes(NULL, length)
+            to = put_head(&scan, PyBytes_AS_STRING(<object> signed))
             if scan.empty_root:
                 to[0] = c">"
                 to = self.frame.put(to + 1, scan.binds_ds, digest_text, der)
@@ -129,13 +148,15 @@ cdef class ByteLane:
                 memcpy(to + 2, scan.root_name.octets, scan.root_name.length)
                 to += 2 + scan.root_name.length
                 # Behind the "/" of the empty root.
-                scan.splice += 1
+                put_tail(&scan, to, 1)
             else:
-                to = self.frame.put(to, scan.binds_ds, digest_text, der)
-            put_rest(&scan, to, scan.splice, rest_length(&scan))
+                put_tail(&scan, self.frame.put(to, scan.binds_ds, digest_text, der), 0)
+            if PyBytes_GET_SIZE(<object> signed) != length:
+                _PyBytes_Resize(&signed, length)
             self.counts[<int> NOT_DECLINED] += 1
-            return signed
+            return <object> signed
         finally:
+            Py_XDECREF(signed)
             scan_free(&scan)
 
     def declined(self):

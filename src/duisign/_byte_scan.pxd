@@ -47,7 +47,7 @@ cdef struct Scan:
     bint signature_met
     bint in_signature
     const unsigned char* signature_start
-    # owned: what is left of the document when something is dropped; NULL before
+    # borrowed, as long as the document: what is left of it, once something is dropped; NULL if nothing may be
     unsigned char* rest
     size_t rest_length
     # document octets from here on are not in rest yet
@@ -59,9 +59,11 @@ cdef struct Scan:
 
 
 cdef int scan_open(
-    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
+    Scan* scan, Octets* out, bytes document, unsigned char* room, int algorithm, bint strip, bint replace,
+    int max_depth, bint digest,
 ) except -1
 cdef void scan_free(Scan* scan) noexcept
 cdef Decline scan_run(Scan* scan) except DECLINES
 cdef Py_ssize_t rest_length(const Scan* scan) noexcept nogil
-cdef char* put_rest(const Scan* scan, char* out, size_t start, size_t end) noexcept
+cdef char* put_head(const Scan* scan, char* out) noexcept
+cdef void put_tail(const Scan* scan, char* out, size_t skip) noexcept

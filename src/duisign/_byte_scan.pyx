@@ -8,10 +8,12 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
 from duisign._bindings cimport bindings_free, bindings_open, differ, text_of, unbind_to
-from duisign._byte_tag cimport attributes_free, attributes_open, binds_ds_to_xmldsig, read_start_tag
+from duisign._byte_tag cimport (
+    attributes_free, attributes_open, behind_known_name, binds_ds_to_xmldsig, read_start_tag,
+)
 from duisign._byte_text cimport (
-    DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, declined, duisign_scan_name, duisign_skip_space,
-    flush, read_cdata, read_comment, read_instruction, read_text,
+    DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, between, declined, duisign_same, duisign_scan_name,
+    duisign_scan_text, duisign_skip_space, flush, read_cdata, read_comment, read_instruction, read_text,
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
 from duisign._pointers cimport pointers_free, pointers_open
@@ -19,22 +21,16 @@ from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM, EXCLUSIVE, largest_form
 
 cdef enum:
     # Octets of a document from which a scan is long enough to be worth giving up the GIL for.
-    LONG_SCAN = 32768
+    LONG_SCAN = 4096
     # Octets of a document that this lane takes. libxml2 has limits from 10^9 on.
     LARGEST_DOCUMENT = 536870912
 
 
-cdef bint drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
-    """Leave the octets from `start` to `end` out of the result; False without memory."""
-    if scan.rest == NULL:
-        scan.rest = <unsigned char*> malloc(scan.lane.end - scan.start)
-        if scan.rest == NULL:
-            scan.out_of_memory = True
-            return False
+cdef void drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
+    """Leave the octets from `start` to `end` out of the result."""
     memcpy(scan.rest + scan.rest_length, scan.unwritten, start - scan.unwritten)
     scan.rest_length += start - scan.unwritten
     scan.unwritten = end
-    return True
 
 
 cdef inline size_t place(const Scan* scan, const unsigned char* at) noexcept nogil:
@@ -92,8 +88,7 @@ cdef bint strip_space(Scan* scan) noexcept nogil:
             return declined(lane, MALFORMED)
     if parent.content == PARENT:
         flush(lane, lane.at)
-        if not drop(scan, lane.at, behind_space):
-            return False
+        drop(scan, lane.at, behind_space)
         lane.at = lane.run = behind_space
     return True
 
@@ -126,16 +121,44 @@ cdef bint looks_like_signature(const Lane* lane, const unsigned char* start) noe
     return at - name == 9 and memcmp(name, b"Signature", 9) == 0
 
 
-cdef bint read_element_start(Scan* scan) noexcept nogil:
+cdef inline bint enter(Scan* scan, int in_scope, int rendered) noexcept nogil:
+    """Go on in the element whose start tag was read; `in_scope`, `rendered`: the bindings outside of it."""
+    cdef OpenElement* element
+    if scan.depth == INLINE_LEVELS and scan.open == scan.inline_open and not open_more(scan):
+        return False
+    element = &scan.open[scan.depth]
+    element.name = scan.lane.name
+    element.in_scope = in_scope
+    element.rendered = rendered
+    element.content = UNKNOWN
+    scan.depth += 1
+    return True
+
+
+cdef inline bint read_element_start(Scan* scan) noexcept nogil:
     """Read a start tag or an empty element."""
     cdef Lane* lane = &scan.lane
     cdef const unsigned char* start = lane.at
-    cdef OpenElement* element
+    cdef const unsigned char* end
+    if scan.depth == scan.max_depth:
+        return declined(lane, TOO_DEEP)
+    if start - lane.run <= DIGEST_BLOCK:
+        end = behind_known_name(lane)
+        if end != NULL:
+            lane.name = between(start + 1, end)
+            lane.at = end + 1
+            scan.open[scan.depth - 1].content = PARENT
+            return enter(scan, lane.in_scope.count, lane.rendered.count)
+    return read_unknown_start(scan)
+
+
+cdef bint read_unknown_start(Scan* scan) noexcept nogil:
+    """Read a start tag or an empty element of any kind."""
+    cdef Lane* lane = &scan.lane
+    cdef const unsigned char* start = lane.at
     cdef int in_scope = lane.in_scope.count
     cdef int rendered = lane.rendered.count
     cdef bint to_drop = False
-    if scan.depth == scan.max_depth:
-        return declined(lane, TOO_DEEP)
     if scan.depth == 1 and looks_like_signature(lane, start):
         if not scan.replace or scan.signature_met:
             return declined(lane, SIGNATURE)
@@ -162,20 +185,11 @@ cdef bint read_element_start(Scan* scan) noexcept nogil:
     if to_drop:
         scan.signature_met = scan.in_signature = True
         scan.signature_start = start
-        if not drop(scan, start, lane.at):
-            return False
+        drop(scan, start, lane.at)
     if lane.is_empty:
         leave_scope(lane, in_scope, rendered)
         return not to_drop or leave_signature(scan)
-    if scan.depth == INLINE_LEVELS and scan.open == scan.inline_open and not open_more(scan):
-        return False
-    element = &scan.open[scan.depth]
-    element.name = lane.name
-    element.in_scope = in_scope
-    element.rendered = rendered
-    element.content = UNKNOWN
-    scan.depth += 1
-    return True
+    return enter(scan, in_scope, rendered)
 
 
 cdef bint leave_signature(Scan* scan) noexcept nogil:
@@ -198,7 +212,7 @@ cdef bint read_end_tag(Scan* scan) noexcept nogil:
     cdef const unsigned char* start = lane.at
     cdef const unsigned char* at = start + 2
     cdef const OpenElement* element = &scan.open[scan.depth - 1]
-    if not begins(lane, at, <const char*> element.name.octets, element.name.length):
+    if not duisign_same(element.name.octets, at, lane.end, element.name.length):
         return declined(lane, MALFORMED)
     at += element.name.length
     if at[0] != c">":
@@ -239,6 +253,7 @@ cdef bint read_markup_in_content(Scan* scan) noexcept nogil:
 cdef bint read_root(Scan* scan) noexcept nogil:
     """Read the root element from its "<"."""
     cdef Lane* lane = &scan.lane
+    cdef const unsigned char* text_end
     lane.run = lane.at
     if not read_element_start(scan):
         return False
@@ -246,7 +261,10 @@ cdef bint read_root(Scan* scan) noexcept nogil:
         if lane.at[0] != c"<":
             if scan.strip and not scan.in_signature and not strip_space(scan):
                 return False
-            if not read_text(lane):
+            text_end = duisign_scan_text(lane.at, lane.end)
+            if text_end[0] == c"<":
+                lane.at = text_end
+            elif not read_text(lane):
                 return False
         if lane.at[1] == c"!" or lane.at[1] == c"?":
             if not read_markup_in_content(scan):
@@ -356,7 +374,8 @@ cdef bint read_document(Scan* scan) noexcept nogil:
 
 
 cdef int scan_open(
-    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
+    Scan* scan, Octets* out, bytes document, unsigned char* room, int algorithm, bint strip, bint replace,
+    int max_depth, bint digest,
 ) except -1:
     cdef Lane* lane = &scan.lane
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
@@ -381,7 +400,7 @@ cdef int scan_open(
     scan.after_cdata = scan.binds_ds = scan.empty_root = scan.signature_met = scan.in_signature = False
     scan.splice = 0
     scan.open = scan.inline_open
-    scan.rest = NULL
+    scan.rest = room
     scan.rest_length = 0
     scan.out_of_memory = False
     return 0
@@ -395,7 +414,6 @@ cdef void scan_free(Scan* scan) noexcept:
     attributes_free(&lane.attributes)
     attributes_free(&lane.declarations)
     pointers_free(&lane.sorted)
-    free(scan.rest)
     if scan.open != scan.inline_open:
         free(scan.open)
 
@@ -429,14 +447,17 @@ cdef Py_ssize_t rest_length(const Scan* scan) noexcept nogil:
     return scan.rest_length + (scan.lane.end - scan.unwritten)
 
 
-cdef char* put_rest(const Scan* scan, char* out, size_t start, size_t end) noexcept:
-    """Write the octets from `start` to `end` of the document without what is dropped."""
-    cdef size_t held = scan.rest_length
-    if start < held:
-        memcpy(out, scan.rest + start, (end if end < held else held) - start)
-        out += (end if end < held else held) - start
-        start = held
-    if start < end:
-        memcpy(out, scan.unwritten + (start - held), end - start)
-        out += end - start
-    return out
+cdef char* put_head(const Scan* scan, char* out) noexcept:
+    """Write the result up to the splice, and give the place behind it. What is in scan.rest may be there already."""
+    if scan.rest_length and out != <char*> scan.rest:
+        memcpy(out, scan.rest, scan.rest_length)
+    out += scan.rest_length
+    # Nothing is dropped behind the splice.
+    memcpy(out, scan.unwritten, scan.splice - scan.rest_length)
+    return out + (scan.splice - scan.rest_length)
+
+
+cdef void put_tail(const Scan* scan, char* out, size_t skip) noexcept:
+    """Write the result from `skip` octets behind the splice."""
+    cdef const unsigned char* start = scan.unwritten + (scan.splice - scan.rest_length) + skip
+    memcpy(out, start, scan.lane.end - start)

@@ -6,12 +6,12 @@ section 3. What libxml2 refuses, or what is doubtful, is declined.
 
 from libc.limits cimport INT_MAX
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memchr, memcmp, memcpy
 
 from duisign._bindings cimport Binding, Bindings, Text, bind, bound_uri, differ, ordered, text_of
 from duisign._byte_text cimport (
     INLINE_ATTRIBUTES, LONGEST_NAME, MALFORMED, NAME, NAMESPACE, XML_ATTRIBUTE, Attribute, Attributes, Lane, between,
-    declined, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
+    declined, duisign_scan_name, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
 )
 from duisign._octets cimport put, put_octet
 from duisign._pointers cimport Order, Pointers, pointers_add, pointers_sort
@@ -55,13 +55,14 @@ cdef Attribute* new_attribute(Attributes* array) noexcept nogil:
     return &array.items[array.count - 1]
 
 
-cdef bint is_plain_uri(Text uri) noexcept nogil:
+cdef bint is_plain_uri(const Lane* lane, Text uri) noexcept nogil:
     """Whether a namespace URI is absolute and so plain that every reading of RFC 3986 takes it.
 
     Scheme, an optional authority that is a host name, path, query and fragment, without percent-encoding.
     """
     cdef const unsigned char* at = uri.octets
     cdef const unsigned char* end = at + uri.length
+    cdef const unsigned char* start
     cdef bint in_authority = False
     cdef bint in_fragment = False
     if uri.length > LONGEST_NAME or uri.length == 0 or not c"a" <= (at[0] | 0x20) <= c"z":
@@ -77,7 +78,14 @@ cdef bint is_plain_uri(Text uri) noexcept nogil:
         # A host must be there; "end" can be read, it is the quote.
         if not (c"a" <= (at[0] | 0x20) <= c"z" or c"0" <= at[0] <= c"9"):
             return False
-    while at < end:
+    while True:
+        start = at
+        # The quote stops it.
+        at = duisign_scan_name(at, lane.end)
+        if in_authority and memchr(start, c"_", at - start) != NULL:
+            return False
+        if at >= end:
+            return True
         if at[0] == c"/":
             in_authority = False
         elif at[0] == c"#":
@@ -85,15 +93,9 @@ cdef bint is_plain_uri(Text uri) noexcept nogil:
                 return False
             in_fragment = True
             in_authority = False
-        elif at[0] == c":" or at[0] == c"?" or at[0] == c"_" or at[0] == c"~":
-            if in_authority:
-                return False
-        elif not (
-            c"a" <= (at[0] | 0x20) <= c"z" or c"0" <= at[0] <= c"9" or at[0] == c"-" or at[0] == c"."
-        ):
+        elif at[0] != c":" and at[0] != c"?" and at[0] != c"~" or in_authority:
             return False
         at += 1
-    return True
 
 
 cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
@@ -105,7 +107,7 @@ cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
     if uri.length == 0:
         if prefix.length:
             return declined(lane, MALFORMED)
-    elif not is_plain_uri(uri):
+    elif not is_plain_uri(lane, uri):
         return declined(lane, NAMESPACE)
     elif not differ(uri, text_of(XML_NAMESPACE)) or not differ(uri, text_of(XMLNS_NAMESPACE)):
         return declined(lane, NAMESPACE)

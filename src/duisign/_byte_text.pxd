@@ -11,6 +11,9 @@ cdef extern from "_scan.h" nogil:
     const unsigned char* duisign_scan_name(const unsigned char* at, const unsigned char* end)
     const unsigned char* duisign_scan_to(const unsigned char* at, const unsigned char* end, unsigned char stop)
     const unsigned char* duisign_skip_space(const unsigned char* at)
+    bint duisign_same(
+        const unsigned char* one, const unsigned char* other, const unsigned char* end, size_t length,
+    )
     int duisign_character(const unsigned char* at)
     const char* DUISIGN_SCAN
 
@@ -101,6 +104,10 @@ cdef inline Text between(const unsigned char* start, const unsigned char* end) n
     text.octets = start
     text.length = end - start
     return text
+
+
+cdef inline bint starts_name(unsigned char octet) noexcept nogil:
+    return c"a" <= (octet | 0x20) <= c"z" or octet == c"_"
 
 
 cdef inline bint is_space(unsigned char octet) noexcept nogil:

@@ -11,10 +11,6 @@ cdef enum:
     LAST_CODE = 0x10FFFF
 
 
-cdef inline bint starts_name(unsigned char octet) noexcept nogil:
-    return c"a" <= (octet | 0x20) <= c"z" or octet == c"_"
-
-
 cdef const unsigned char* read_name(
     Lane* lane, const unsigned char* at, Text* name, Text* prefix, Text* local,
 ) noexcept nogil:

@@ -9,6 +9,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #if defined(DUISIGN_PLAIN_SCAN)
 #define DUISIGN_SCAN "plain"
@@ -172,6 +173,28 @@ static inline const uint8_t *duisign_scan_to(const uint8_t *at, const uint8_t *e
     while (*at != stop && !duisign_stops(*at, DUISIGN_CHARACTER))
         at++;
     return at;
+}
+
+/* Whether the next `length` octets are the same; both stand before `end`, and `one` before `other`. */
+static inline int duisign_same(const uint8_t *one, const uint8_t *other, const uint8_t *end, size_t length)
+{
+    if ((size_t)(end - other) < length)
+        return 0;
+#if !defined(DUISIGN_PLAIN_SCAN)
+    duisign_mask mask;
+    /* A call of memcmp takes longer than comparing a name. */
+    while (end - other >= 16) {
+        mask = duisign_matches(duisign_not(duisign_is(duisign_load(one), duisign_load(other)), duisign_all(0xFF)));
+        if (mask)
+            return (size_t)duisign_first(mask) >= length;
+        if (length <= 16)
+            return 1;
+        one += 16;
+        other += 16;
+        length -= 16;
+    }
+#endif
+    return memcmp(one, other, length) == 0;
 }
 
 /* Behind white space; mostly there is little of it. */

@@ -6,6 +6,7 @@ class SignatureFrame:
     def __new__(
         cls,
         canonical_start: bytes,
+        copy_signed_info: Callable[[], Any],
         start: bytes,
         start_bound: bytes,
         key_info: bytes,

@@ -10,8 +10,6 @@ from libc.string cimport memcpy
 
 from duisign._signature_value cimport put_base64, raw_from_der
 
-from hashlib import sha256
-
 from duisign.errors import ConfigurationError
 
 cdef enum:
@@ -38,20 +36,21 @@ cdef object bad_signature():
 cdef class SignatureFrame:
     """Makes Signatures.
 
-    `canonical_start`: canonical SignedInfo up to the text of DigestValue. `start`, `start_bound`: the Signature up to
-    there as it is written, and as it is written where the root binds ``ds``. `key_info`: the KeyInfo element or b"".
+    `canonical_start`: canonical SignedInfo up to the text of DigestValue; `copy_signed_info` gives the SHA-256 state
+    behind it. `start`, `start_bound`: the Signature up to there as it is written, and as it is written where the root
+    binds ``ds``. `key_info`: the KeyInfo element or b"".
     `sign_digest`: a function of a digest and `ecdsa` that gives the signature in DER. `whole`: the function wants
     the octets instead of their digest.
     """
 
     def __cinit__(
-        self, bytes canonical_start not None, bytes start not None, bytes start_bound not None,
-        bytes key_info not None, sign_digest, ecdsa, bint whole=False,
+        self, bytes canonical_start not None, copy_signed_info, bytes start not None,
+        bytes start_bound not None, bytes key_info not None, sign_digest, ecdsa, bint whole=False,
     ):
         self.start = start
         self.start_bound = start_bound
         self.behind = BEHIND_VALUE + key_info + b"</ds:Signature>"
-        self.copy_signed_info = sha256(canonical_start).copy
+        self.copy_signed_info = copy_signed_info
         self.sign_digest = sign_digest
         self.ecdsa = ecdsa
         self.whole = canonical_start if whole else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import sys
 from hashlib import sha256
@@ -91,6 +92,19 @@ def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
     ).encode()
 
 
+@functools.cache
+def _constant_parts(profile: Profile) -> tuple[bytes, Callable[[], Any], bytes, bytes]:
+    """What the frames of all Signers share, so that it stays in the processor's caches whichever of them signs."""
+    start = _signed_info_start(profile, canonical=False)
+    canonical_start = _signed_info_start(profile, canonical=True)
+    return (
+        canonical_start,
+        sha256(canonical_start).copy,
+        b"<ds:Signature" + _BINDING + b">" + start,
+        b"<ds:Signature>" + start,
+    )
+
+
 def _frame(
     profile: Profile,
     key_info: bytes,
@@ -98,21 +112,13 @@ def _frame(
     ecdsa: ec.ECDSA | None = None,
     whole: bool = False,
 ) -> SignatureFrame:
-    start = _signed_info_start(profile, canonical=False)
-    return SignatureFrame(
-        _signed_info_start(profile, canonical=True),
-        b"<ds:Signature" + _BINDING + b">" + start,
-        b"<ds:Signature>" + start,
-        key_info,
-        sign_digest,
-        ecdsa,
-        whole,
-    )
+    return SignatureFrame(*_constant_parts(profile), key_info, sign_digest, ecdsa, whole)
 
 
+@functools.cache
 def _ecdsa(deterministic: bool) -> ec.ECDSA:
     try:
-        return ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=bool(deterministic))
+        return ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=deterministic)
     except UnsupportedAlgorithm:
         raise ConfigurationError(
             "deterministic",
@@ -234,7 +240,7 @@ class Signer:
         self._check_key_info(_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE))
         self._asynchronous_key = key if is_asynchronous(key) else None
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            self._frame = _frame(profile, key_info_element, key.sign, _ecdsa(deterministic))
+            self._frame = _frame(profile, key_info_element, key.sign, _ecdsa(bool(deterministic)))
         else:
             self._frame = _frame(profile, key_info_element, *self._external(key, deterministic))
         self._byte_lane = None
