@@ -12,12 +12,16 @@ cdef enum:
 
 
 cdef struct Octets:
-    # inline_data, or owned and freed by octets_free
+    # inline_data, block, or the content of result
     unsigned char* data
     size_t length
     size_t capacity
     # the output is its SHA-256 digest; full blocks go there and are forgotten
     bint digesting
+    # owned, for a digest buffer; NULL while inline_data is enough
+    unsigned char* block
+    # owned bytes object that nobody else holds yet, for any other; NULL while inline_data is enough
+    PyObject* result
     # owned hashlib object, made for the first full block; NULL before
     PyObject* sha256
     # octets that may still be written before the output is out of proportion

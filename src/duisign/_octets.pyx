@@ -1,11 +1,11 @@
 """The slow paths of the tree lane's output: growth, and full blocks into SHA-256."""
 
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.buffer cimport PyBUF_READ
 from cpython.object cimport PyObject
-from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.stdlib cimport free, malloc, realloc
+from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
 from hashlib import sha256
@@ -20,6 +20,11 @@ for _octet in b'\0&<"\t\n\r':
     ATTRIBUTE_STOPS[_octet] = 1
 
 
+cdef extern from "Python.h":
+    # Cython's own resize takes no object that nobody else holds.
+    int _PyBytes_Resize(PyObject** octets, Py_ssize_t length) except -1
+
+
 cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesting) except -1:
     """Prepare a buffer; `capacity` in octets is a hint, `limit` is none."""
     octets.remaining = limit
@@ -29,28 +34,51 @@ cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesti
     octets.discarding = False
     octets.kept = 0
     octets.digesting = digesting
-    octets.sha256 = NULL
+    octets.sha256 = octets.result = NULL
+    octets.block = NULL
+    octets.data = octets.inline_data
+    octets.capacity = INLINE_OCTETS
     if capacity <= INLINE_OCTETS:
-        octets.data = octets.inline_data
-        octets.capacity = INLINE_OCTETS
         return 0
-    if digesting and capacity > DIGEST_BLOCK:
+    if not digesting:
+        return _move(octets, capacity)
+    if capacity > DIGEST_BLOCK:
         capacity = DIGEST_BLOCK
-    octets.capacity = capacity
-    octets.data = <unsigned char*> malloc(capacity)
-    if octets.data == NULL:
-        octets.capacity = 0
+    octets.block = <unsigned char*> malloc(capacity)
+    if octets.block == NULL:
         raise MemoryError
+    octets.data = octets.block
+    octets.capacity = capacity
     return 0
 
 
 cdef void octets_free(Octets* octets) noexcept:
-    if octets.data != octets.inline_data:
-        free(octets.data)
-    octets.data = NULL
+    free(octets.block)
+    octets.block = octets.data = NULL
     octets.length = octets.capacity = 0
+    Py_XDECREF(octets.result)
     Py_XDECREF(octets.sha256)
-    octets.sha256 = NULL
+    octets.result = octets.sha256 = NULL
+
+
+cdef int _move(Octets* octets, size_t capacity) except -1:
+    """Go on in a bytes object of so many octets, which the result will be."""
+    # Not by resizing, which takes the old one away when there is no memory for the new.
+    cdef bytes result = PyBytes_FromStringAndSize(NULL, capacity)
+    memcpy(PyBytes_AS_STRING(result), octets.data, octets.length)
+    Py_XDECREF(octets.result)
+    Py_INCREF(result)
+    octets.result = <PyObject*> result
+    octets.data = <unsigned char*> PyBytes_AS_STRING(result)
+    octets.capacity = capacity
+    return 0
+
+
+cdef int _grow(Octets* octets, size_t capacity) noexcept with gil:
+    try:
+        return _move(octets, capacity)
+    except MemoryError:  # reported by the owner of the buffer
+        return -1
 
 
 cdef int _update(Octets* octets, const unsigned char* source, size_t length) noexcept with gil:
@@ -67,7 +95,6 @@ cdef int _update(Octets* octets, const unsigned char* source, size_t length) noe
 
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil:
     cdef size_t capacity
-    cdef unsigned char* data
     if octets.failed:
         return
     if octets.discarding:
@@ -94,18 +121,9 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
             octets.failed = True
             return
         # A canonical form is rarely longer than its document, whose length was the hint: grow by a half.
-        capacity += capacity // 2
-        if octets.data == octets.inline_data:
-            data = <unsigned char*> malloc(capacity)
-            if data != NULL:
-                memcpy(data, octets.inline_data, octets.length)
-        else:
-            data = <unsigned char*> realloc(octets.data, capacity)
-        if data == NULL:
+        if _grow(octets, capacity + capacity // 2) < 0:
             octets.failed = True
             return
-        octets.data = data
-        octets.capacity = capacity
     memcpy(octets.data + octets.length, source, length)
     octets.length += length
 
@@ -115,13 +133,21 @@ cdef bytes octets_take(Octets* octets):
     if octets.failed:
         raise MemoryError
     if octets.digesting:
-        if octets.sha256 == NULL:
+        if octets.block == NULL:
             # A copy of a few thousand octets costs less than a view of them.
             return sha256(PyBytes_FromStringAndSize(<char*> octets.data, octets.length)).digest()
         if octets.length and _update(octets, octets.data, octets.length) < 0:
             raise MemoryError
         return (<object> octets.sha256).digest()
-    return PyBytes_FromStringAndSize(<char*> octets.data, octets.length)
+    if octets.result == NULL:
+        return PyBytes_FromStringAndSize(<char*> octets.data, octets.length)
+    _PyBytes_Resize(&octets.result, octets.length)
+    result = <bytes> octets.result
+    Py_DECREF(result)
+    octets.result = NULL
+    octets.data = octets.inline_data
+    octets.length = octets.capacity = 0
+    return result
 
 
 cdef inline void put_escaped(
