@@ -274,6 +274,18 @@ class TestFailures:
             given.extend(result.ok for result in results)
         assert given == [True] * 300
 
+    @pytest.mark.parametrize("workers", [1, 2, 4])
+    def test_one_that_ends_a_process_is_not_lost_in_a_thread(self, workers):
+        def call(item):
+            if item >= 100:
+                raise SystemExit(item)
+
+        results = results_in_order(call, lambda *result: result, iter(range(1000)), workers, weigh=lambda item: 0)
+        with pytest.raises(SystemExit) as caught:
+            for index, _, _ in results:
+                assert index < 100
+        assert caught.value.code >= 100
+
     def test_a_failure_is_not_kept_alive_by_what_its_traceback_holds(self, signer, request_document):
         class Marker(RuntimeError):
             pass

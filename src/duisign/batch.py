@@ -2,7 +2,8 @@
 
 The thread that asks for results works too: while the oldest result is not there yet, it takes chunks that no other
 thread has begun. So N workers are N - 1 threads and the caller's; one worker needs no thread at all. Documents are
-handed over in chunks, because a signature takes no longer than a few hand-overs.
+handed over in chunks, and without locks, because a signature takes no longer than a few hand-overs, and a thread that
+sleeps takes longer to wake.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from duisign.limits import (
     MAX_WORKERS,
     READ_AHEAD_DOCUMENTS,
     READ_AHEAD_OCTETS,
+    WAITING_CHUNKS,
 )
 
 if TYPE_CHECKING:
@@ -226,56 +228,105 @@ class _Feed(Generic[_Item]):
         return items
 
 
-class _Chunk(Generic[_Item, _Result]):
-    """Items that one thread works off, and their results. `failure`: an exception that is no result."""
+class _Failed:
+    """An exception that is no result, in its place among the results."""
 
-    __slots__ = ("_first", "_unclaimed", "failure", "finished", "length", "octets", "results")
+    __slots__ = ("failure",)
 
-    def __init__(self, first: int, items: list[_Item], octets: int) -> None:
-        self._first = first
-        # Whoever gets the items out works them off: popping is atomic.
-        self._unclaimed = [items]
-        self.length = len(items)
-        self.octets = octets
-        self.results: list[_Result] = []
-        self.failure: BaseException | None = None
-        self.finished = threading.Event()
-
-    def work(
-        self,
-        call: Callable[[_Item], _Value],
-        make: Callable[[int, _Value | None, DuisignError | None], _Result],
-        stop: list[bool],
-    ) -> None:
-        """Work the items off, unless another thread does; leave them as soon as there is something in `stop`."""
-        try:
-            items = self._unclaimed.pop()
-        except IndexError:
-            return
-        add = self.results.append
-        try:
-            for index, item in enumerate(items, self._first):
-                if stop:
-                    return
-                try:
-                    value = call(item)
-                except DuisignError as error:
-                    add(make(index, None, _lightened(error)))
-                else:
-                    add(make(index, value, None))
-        except BaseException as failure:
-            self.failure = failure
-            if not isinstance(failure, Exception):
-                raise
-        finally:
-            self.finished.set()
+    def __init__(self, failure: BaseException) -> None:
+        self.failure: BaseException | None = failure
 
 
-def _taken_failure(holder: _Feed[Any] | _Chunk[Any, Any]) -> BaseException:
+def _taken_failure(holder: _Feed[Any] | _Failed) -> BaseException:
     """What is to be raised, no longer held by what its traceback holds."""
     failure, holder.failure = holder.failure, None
     assert failure is not None
     return failure
+
+
+class _Work(Generic[_Item, _Value, _Result]):
+    """Chunks of items that whoever has time works off, and their results by the index of their first item.
+
+    `waiting`: chunks that nobody has begun. `resting`: an entry for each thread that has nothing to do. Taking from
+    these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
+    """
+
+    __slots__ = ("_awaited", "_call", "_finished", "_make", "_ready", "resting", "stopped", "waiting")
+
+    def __init__(
+        self,
+        call: Callable[[_Item], _Value],
+        make: Callable[[int, _Value | None, DuisignError | None], _Result],
+        threads: int,
+    ) -> None:
+        self._call = call
+        self._make = make
+        self.waiting: deque[tuple[int, list[_Item]]] = deque()
+        self.resting = [None] * threads
+        self.stopped = False
+        self._finished: dict[int, list[_Result | _Failed]] = {}
+        self._awaited = -1
+        self._ready = threading.Event()
+
+    def is_finished(self, first: int) -> bool:
+        """Whether the results of a chunk are there."""
+        return first in self._finished
+
+    def results(self, first: int) -> list[_Result | _Failed]:
+        """The results of a finished chunk, which are forgotten here."""
+        return self._finished.pop(first)
+
+    def work_one(self) -> bool:
+        """Work off a chunk; False if none waits. Raises what is no Exception, as KeyboardInterrupt."""
+        try:
+            first, items = self.waiting.popleft()
+        except IndexError:
+            return False
+        results = self._finished[first] = self._worked_off(first, items)
+        last = results[-1]
+        if isinstance(last, _Failed) and not isinstance(last.failure, Exception):
+            raise _taken_failure(last)
+        return True
+
+    def work_all(self) -> None:
+        """Work off chunks until none waits, or all shall stop: what a thread does."""
+        try:
+            while not self.stopped:
+                try:
+                    first, items = self.waiting.popleft()
+                except IndexError:
+                    return
+                self._finished[first] = self._worked_off(first, items)
+                if first == self._awaited:
+                    self._ready.set()
+        finally:
+            self.resting.append(None)
+
+    def wait(self, first: int) -> None:
+        """Wait for a chunk that a thread has begun."""
+        self._ready.clear()
+        self._awaited = first
+        # It may have been finished before anybody knew that it is awaited.
+        if first not in self._finished:
+            self._ready.wait()
+        self._awaited = -1
+
+    def _worked_off(self, first: int, items: list[_Item]) -> list[_Result | _Failed]:
+        call, make = self._call, self._make
+        results: list[_Result | _Failed] = []
+        for index, item in enumerate(items, first):
+            if self.stopped:
+                break
+            try:
+                value = call(item)
+            except DuisignError as error:
+                results.append(make(index, None, _lightened(error)))
+            except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
+                results.append(_Failed(failure))
+                break
+            else:
+                results.append(make(index, value, None))
+        return results
 
 
 def _results_of_several(
@@ -284,10 +335,11 @@ def _results_of_several(
     feed: _Feed[_Item],
     workers: int,
 ) -> Generator[_Result, None, None]:
-    stop: list[bool] = []
+    work: _Work[_Item, _Value, _Result] = _Work(call, make, workers - 1)
     threads: set[int] = set()
     executor: ThreadPoolExecutor | None = None
-    pending: deque[_Chunk[_Item, _Result]] = deque()
+    # First index, length and octets of each chunk whose results are not out yet.
+    pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0
     hold = False
     try:
@@ -295,44 +347,48 @@ def _results_of_several(
             while (
                 feed.open
                 and not (pending and hold)
+                and len(work.waiting) < WAITING_CHUNKS * workers
                 and ahead < READ_AHEAD_DOCUMENTS * workers
                 and octets < READ_AHEAD_OCTETS * workers
             ):
                 items = feed.take(2 * workers, bool(pending))
                 if items:
-                    chunk: _Chunk[_Item, _Result] = _Chunk(taken, items, feed.octets)
-                    if taken >= _FEW_DOCUMENTS or octets >= CHUNK_OCTETS:
-                        executor = executor or _executor(workers - 1, threads)
-                        executor.submit(chunk.work, call, make, stop)
-                    pending.append(chunk)
-                    taken += chunk.length
-                    ahead += chunk.length
-                    octets += chunk.octets
-                    del items
+                    pending.append((taken, len(items), feed.octets))
+                    work.waiting.append((taken, items))
+                    taken += len(items)
+                    ahead += len(items)
+                    octets += feed.octets
+                del items
                 # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
                 hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
-                if feed.slow and pending and pending[0].finished.is_set():
+                if feed.slow and pending and work.is_finished(pending[0][0]):
                     break
+            if taken > _FEW_DOCUMENTS or octets > CHUNK_OCTETS:
+                for _ in range(min(len(work.resting), len(work.waiting))):
+                    executor = executor or _executor(workers - 1, threads)
+                    work.resting.pop()
+                    executor.submit(work.work_all)
             if not pending:
                 break
-            for chunk in pending:
-                if pending[0].finished.is_set():
-                    break
-                chunk.work(call, make, stop)
-            chunk = pending.popleft()
-            chunk.finished.wait()
-            results = chunk.results
+            first, length, weight = pending[0]
+            if not work.is_finished(first):
+                if not work.work_one():
+                    work.wait(first)
+                continue
+            pending.popleft()
+            results = work.results(first)
             results.reverse()
             while results:
-                yield results.pop()
-            ahead -= chunk.length
-            octets -= chunk.octets
-            if chunk.failure is not None:
-                raise _taken_failure(chunk)
+                result = results.pop()
+                if isinstance(result, _Failed):
+                    raise _taken_failure(result)
+                yield result
+            ahead -= length
+            octets -= weight
         if feed.failure is not None:
             raise _taken_failure(feed)
     finally:
-        stop.append(True)
+        work.stopped = True
         if executor is not None:
             # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
             executor.shutdown(wait=threading.get_ident() not in threads, cancel_futures=True)

@@ -18,6 +18,7 @@ __all__ = [
     "READ_AHEAD_DOCUMENTS",
     "READ_AHEAD_OCTETS",
     "SIGNED_LEVELS",
+    "WAITING_CHUNKS",
 ]
 
 MAX_DOCUMENT_OCTETS = 16 * 1024 * 1024
@@ -66,11 +67,15 @@ DEFAULT_WORKERS = 8
 """Threads of a batch whose caller names no number, on a machine of many processors: a thread needs Python's lock for a
 fifth to a third of a short document's time, so more would wait for each other."""
 
-CHUNK_DOCUMENTS = 64
-"""Documents that are handed to a thread at once. A hand-over costs as much as one signature."""
+CHUNK_DOCUMENTS = 32
+"""Documents that are handed to a thread at once: results of fewer come out in between too often, and threads wait for
+Python's lock each time; results of more hold it too long."""
 
 CHUNK_OCTETS = 65536
 """Octets that are handed to a thread at once, a longer document apart: a few tenths of a millisecond of work."""
+
+WAITING_CHUNKS = 8
+"""Chunks per worker that nobody has begun, when no more are taken from the caller's iterable."""
 
 READ_AHEAD_DOCUMENTS = 256
 """Documents per worker that are taken from the caller's iterable before their results are asked for."""
