@@ -133,7 +133,7 @@ cdef bytes octets_take(Octets* octets):
     if octets.failed:
         raise MemoryError
     if octets.digesting:
-        if octets.block == NULL:
+        if octets.sha256 == NULL and (octets.block == NULL or octets.length == 0):
             # A copy of a few thousand octets costs less than a view of them.
             return sha256(PyBytes_FromStringAndSize(<char*> octets.data, octets.length)).digest()
         if octets.length and _update(octets, octets.data, octets.length) < 0:
