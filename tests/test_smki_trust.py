@@ -810,6 +810,7 @@ def test_ten_thousand_certificates(smki):
     assert found[0].certificate.certificate == many[-1]
 
 
+@pytest.mark.timed
 def test_a_look_up_does_not_depend_on_how_many_there_are(smki):
     """Issuer and serial number, without the answers that an index keeps."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -832,6 +833,24 @@ def test_a_look_up_does_not_depend_on_how_many_there_are(smki):
     assert times[1] < 2 * times[0]
 
 
+@pytest.mark.timed
+@pytest.mark.parametrize("alike", [False, True])
+def test_many_of_one_serial_number_are_no_burden(smki, alike):
+    """Certificates of one serial number, each of another issuer or all of one; comparing all of them takes seconds."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = []
+    for number in range(4_000):
+        issuer = smki.issuing_ca if alike else smki.issue_authority(common_name=f"CA {number}", private_key=key)
+        one = smki.issue(entity_id=EUI, role=XML_SIGN, private_key=key, serial_number=7, issuer=issuer)
+        made.append(Signatory(OrganisationCertificate(one.certificate)))
+    begin = time.perf_counter()
+    index = CertificateIndex(made)
+    elapsed = time.perf_counter() - begin
+    print(f"index of 4,000 of one serial number: {elapsed * 1e3:.0f} ms")
+    assert all(index.has_namesake(one.certificate) is alike for one in made)
+    assert elapsed < 0.5
+
+
 MEMORY = """
 import gc, psutil
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -849,6 +868,7 @@ print(psutil.Process().memory_info().rss - before)
 """
 
 
+@pytest.mark.release_build
 def test_ten_thousand_certificates_take_little_memory():
     """Under 100 MB, in a process of its own."""
     done = subprocess.run([sys.executable, "-c", MEMORY], check=True, capture_output=True, text=True)
