@@ -157,7 +157,12 @@ def test_decimal_role_137_is_an_option(smki, samples):
     early = smki.issue(entity_id=DCC_EUI, role="137")
     document = signed_by(early, samples["dcc-alert"].document)
     refused(Verifier(trust_in(smki, early)), document, "signer-role")
-    Verifier(trust_in(smki, early), policy=Policy(accept_decimal_role_137=True)).verify(document)
+    verifier = Verifier(trust_in(smki, early), policy=Policy(accept_decimal_role_137=True))
+    assert verifier.verify(document).role is RemotePartyRole.DSP_XML_SIGN
+    error = refused(verifier, signed_by(early, samples["service-request"].document), "signer-role-for-class")
+    assert error.signer["role"] == "89"
+    # The certificate says 137, whoever reads it without that option.
+    assert Verifier(PinnedCertificates([early.certificate])).verify(document).role is None
     eight_nine = smki.issue(entity_id=DCC_EUI, role="138")
     refused(
         Verifier(trust_in(smki, eight_nine), policy=Policy(accept_decimal_role_137=True)),

@@ -197,12 +197,15 @@ class OrganisationCertificate:
     def __repr__(self) -> str:
         return f"<OrganisationCertificate {rfc2253(self.certificate.issuer)} {self.serial_number}>"
 
-    def facts(self) -> dict[str, str | None]:
-        """Issuer (RFC 2253), serial number (decimal), role (two hex digits) and EUI-64, for reports."""
+    def facts(self, role: int | None) -> dict[str, str | None]:
+        """Issuer (RFC 2253), serial number (decimal), role (two hex digits) and EUI-64, for reports.
+
+        `role`: the certificate's, as the policy reads it.
+        """
         return {
             "issuer": rfc2253(self.certificate.issuer),
             "serial_number": str(self.serial_number),
-            "role": None if self.role is None else f"{int(self.role):02X}",
+            "role": None if role is None else f"{int(role):02X}",
             "entity_id": self.entity_id,
         }
 

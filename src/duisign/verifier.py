@@ -198,7 +198,7 @@ class Verifier:
         try:
             schema.validate_element(root)
         except SchemaError as error:
-            _describe(error, root, None, ())
+            _describe(error, root, None, (), None)
             raise
         return verify() if message is None else message
 
@@ -251,12 +251,12 @@ class Verifier:
                 )
             signer = _signer_of(signatories, signature)
             if check is None:
-                return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer)
+                return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer, self._policy)
             facts = message_facts(root)
             check(signer.certificate, facts)
-            return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer)
+            return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer, self._policy)
         except DuisignError as error:
-            _describe(error, root, hints, signatories)
+            _describe(error, root, hints, signatories, self._policy)
             raise
 
     def _usable(self, signatories: Sequence[Signatory]) -> Sequence[Signatory]:
@@ -301,14 +301,21 @@ def _signer_of(signatories: Sequence[Signatory], signature: SignatureElement) ->
     return signer
 
 
-def _describe(error: DuisignError, root: _Element, hints: Hints | None, signatories: Sequence[Signatory]) -> None:
+def _describe(
+    error: DuisignError,
+    root: _Element,
+    hints: Hints | None,
+    signatories: Sequence[Signatory],
+    policy: Policy | None,
+) -> None:
     """Tell the receiver of a refusal whom and what it is about, as far as the message says."""
     try:
         identifier = sole_identifier(message_facts(root).request_ids)
         error.request_id = None if identifier is None else str(identifier)
     except DuisignError:
         error.request_id = None
-    if len(signatories) == 1 and signatories[0].certificate is not None:
-        error.signer = signatories[0].certificate.facts()
+    certificate = signatories[0].certificate if len(signatories) == 1 else None
+    if certificate is not None:
+        error.signer = certificate.facts(certificate.role if policy is None else policy.role_of(certificate))
     else:
         error.signer = named_signer(hints)
