@@ -433,7 +433,6 @@ class TestRevocation:
         partial = x509.IssuingDistributionPoint(None, None, False, False, None, False, True)
         for crl in (
             self.crl(smki, key=stranger),
-            self.crl(smki, issuer=smki.user),
             self.crl(smki, number=None),
             self.crl(smki, extension=x509.DeltaCRLIndicator(1)),
             self.crl(smki, extension=partial),
@@ -442,6 +441,11 @@ class TestRevocation:
             with pytest.raises(duisign.ConfigurationError) as caught:
                 make_trust(smki, crls=[crl])
             assert caught.value.code == "crl"
+        # Who is no CA of the store has nothing to say in it.
+        crls = [self.crl(smki, issuer=smki.user, revoked=[smki.dcc]), smki.crl(), smki.crl(issuer=smki.root)]
+        trust = make_trust(smki, crls=crls)
+        assert [problem.where for problem in trust.problems] == ["CRL 1"]
+        trust.validate(smki.dcc.certificate)
 
     def test_partial_crls_are_refused_whatever_their_criticality(self, smki):
         trust = make_trust(smki)
@@ -516,6 +520,15 @@ class TestRevocation:
         trust.add_crls([smki.crl([smki.user], number=2)])
         with pytest.raises(duisign.CertificateRevokedError):
             verifier.verify(document)
+
+    def test_paths_that_are_kept_are_few(self, smki, monkeypatch):
+        """And are looked for anew as often as need be."""
+        monkeypatch.setattr("duisign.smki_trust._CACHED_PATHS", 3)
+        trust, key = make_trust(smki), ec.generate_private_key(ec.SECP256R1())
+        leaves = [smki.issue(entity_id=EUI, role=XML_SIGN, private_key=key) for _ in range(10)]
+        for leaf in leaves + leaves:
+            trust.validate(leaf.certificate)
+            assert len(trust._state.paths) <= 3
 
     def test_a_lower_number_never_replaces_a_higher_one(self, smki):
         revoking = smki.crl([smki.user], number=5)
@@ -725,6 +738,28 @@ class TestReloadingCertificates:
             trust.reload()
         assert str(bundle) in str(caught.value)
         Verifier(trust).verify(forge(smki.user))
+
+    @pytest.mark.parametrize("name", ["root.pem", "issuing-ca.pem"])
+    def test_a_path_over_what_is_gone_is_forgotten(self, smki, folder, name):
+        """Also the path of a certificate whose messages were verified by it."""
+        (folder / "more").mkdir()
+        other = Smki.create()
+        (folder / "more" / "root.pem").write_bytes(smki.root.certificate_pem() + other.root.certificate_pem())
+        (folder / "more" / "issuing-ca.pem").write_bytes(smki.issuing_ca.certificate_pem())
+        trust = SmkiTrust(
+            [folder / "more" / "root.pem"],
+            [folder / "more"],
+            [folder / "user.pem"],
+            policies=[TEST_POLICY_OID],
+            check_revocation=False,
+        )
+        Verifier(trust).verify(forge(smki.user))
+        if name == "root.pem":
+            (folder / "more" / name).write_bytes(other.root.certificate_pem())
+        else:
+            (folder / "more" / name).unlink()
+        trust.reload()
+        refused(trust, smki.user, duisign.CertificatePathError, "certificate-path")
 
     def test_what_goes_and_what_was_never_good(self, smki, folder):
         trust = self.make(folder)
