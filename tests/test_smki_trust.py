@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
+from base64 import b64encode
 
 import pytest
 from cryptography import x509
@@ -17,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import duisign
-from duisign import RemotePartyRole, SmkiTrust, Verifier
+from duisign import KeyRing, PinnedCertificates, RemotePartyRole, SmkiTrust, Verifier
 from duisign.certificate_index import CertificateIndex
 from duisign.organisation_certificate import OrganisationCertificate
 from duisign.testing import TEST_POLICY_OID, Identity, Smki
@@ -57,8 +59,6 @@ def test_a_valid_path_verifies(smki):
 
 
 def test_a_carried_certificate_is_believed_if_its_path_is_valid(smki):
-    from base64 import b64encode
-
     def carried(identity, *extra):
         der = b64encode(identity.certificate.public_bytes(serialization.Encoding.DER)).decode()
         return forge(
@@ -76,11 +76,35 @@ def test_a_carried_certificate_is_believed_if_its_path_is_valid(smki):
         Verifier(make_trust(smki)).verify(carried(new, ("@SERIAL@", "5")))
 
 
+@pytest.mark.parametrize("serial", [b"\x00", b"\xff"])
+@pytest.mark.parametrize("pem", [False, True])
+def test_serial_numbers_that_are_not_positive(smki, serial, pem):
+    """Reported or refused, and without a warning: whoever sends messages does not write to the standard error."""
+    one = smki.issue(entity_id=EUI, role=XML_SIGN, serial_number=7, private_key=smki.user.private_key)
+    octets = one.certificate.public_bytes(serialization.Encoding.DER).replace(b"\x02\x01\x07", b"\x02\x01" + serial, 1)
+    text = b64encode(octets)
+    form = b"-----BEGIN CERTIFICATE-----\n" + text + b"\n-----END CERTIFICATE-----\n" if pem else octets
+    carried = f"<ds:X509Certificate>{text.decode()}</ds:X509Certificate></ds:X509Data>"
+    document = forge(smki.user, ("@SERIAL@", "0"), ("</ds:X509Data>", carried))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        options = {"policies": [TEST_POLICY_OID], "check_revocation": False}
+        trust = SmkiTrust([smki.root.certificate], [smki.issuing_ca.certificate], [form], **options)
+        ring = KeyRing([smki.user.private_key_pem(), smki.user.certificate, form])
+        for store in (trust, ring):
+            (problem,) = store.problems
+            assert problem.sentence.endswith("it was left out.")
+        with pytest.raises(duisign.ConfigurationError) as malformed:
+            PinnedCertificates([smki.user.certificate_pem() + form if pem else form])
+        assert malformed.value.code == "certificate-malformed"
+        with pytest.raises(duisign.UnknownSignerError):
+            Verifier(trust).verify(document)
+    assert caught == []
+
+
 @pytest.mark.parametrize(("parts", "read"), [(250, True), (400, False)])
 def test_a_carried_certificate_beyond_measure_is_not_read(smki, parts, read):
     """The time that a name takes is per part, and anybody can send one of a hundred thousand."""
-    from base64 import b64encode
-
     key, template = smki.user.private_key, smki.user.certificate
     subject = x509.Name([*template.subject, *[x509.NameAttribute(NameOID.COMMON_NAME, "x")] * parts])
     begin, end = template.not_valid_before_utc, template.not_valid_after_utc

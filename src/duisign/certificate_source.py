@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from duisign.certificate_octets import read_der, read_pem
 from duisign.errors import ConfigurationError
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
@@ -146,7 +147,7 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[FoundCertificate], 
                 problems.append(Problem(file, "A certificate in this file is cut short; it was left out."))
             if not pieces and named:
                 raise ConfigurationError("source", f"{file} holds no certificate.")
-            load = x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate
+            load = read_pem if pem else read_der
             for index, piece in enumerate(pieces, 1):
                 place = f"{file}, certificate {index}" if len(pieces) > 1 else file
                 try:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.hazmat.primitives.serialization import load_der_private_key as load_der
 from cryptography.hazmat.primitives.serialization import load_pem_private_key as load_pem
 
+from duisign.certificate_octets import read_der, read_pem
 from duisign.certificate_source import Problem, unopened
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.external_key import AnyExternalKey, is_external
@@ -204,13 +205,13 @@ class _Reader:
                     self.problem(place, "This private key cannot be read; it was left out.")
             elif begin[1] == b"CERTIFICATE":
                 try:
-                    self._certificate(loaded(x509.load_pem_x509_certificate, block), place)
+                    self._certificate(loaded(read_pem, block), place)
                 except ValueError:
                     self.problem(place, "This certificate cannot be read; it was left out.")
 
     def _der(self, octets: bytes, where: str) -> bool:
         try:
-            self._certificate(loaded(x509.load_der_x509_certificate, octets), where)
+            self._certificate(loaded(read_der, octets), where)
         except ValueError:
             return self._private_key(octets, where, where, load_der)
         return True

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from duisign.certificate_octets import read_der, read_pem_bundle
 from duisign.distinguished_name import comparable_name, rfc2253
 from duisign.errors import CertificateError, ConfigurationError
 from duisign.remote_party_role import RemotePartyRole
@@ -56,8 +57,8 @@ def load_certificates(source: object) -> list[x509.Certificate]:
         )
     try:
         if b"-----BEGIN" in source:
-            return x509.load_pem_x509_certificates(source)
-        return [x509.load_der_x509_certificate(source)]
+            return read_pem_bundle(source)
+        return [read_der(source)]
     except Exception as error:
         if not is_unreadable(error):
             raise
@@ -127,7 +128,7 @@ class OrganisationCertificate:
         self._signs = self.signs_crls = self.signs_certificates = False
         self.is_authority = self.constraints_critical = False
         try:
-            self._read(x509.load_der_x509_certificate(self._der))
+            self._read(read_der(self._der))
         except Exception as error:
             if not is_unreadable(error):
                 raise
@@ -137,8 +138,6 @@ class OrganisationCertificate:
 
     def _read(self, certificate: x509.Certificate) -> None:
         self.serial_number = certificate.serial_number
-        if self.serial_number <= 0:
-            raise ValueError("RFC 5280 section 4.1.2.2: a serial number is positive")
         self.issuer = comparable_name(certificate.issuer)
         self.subject = comparable_name(certificate.subject)
         self.fingerprint = certificate.fingerprint(hashes.SHA256())
