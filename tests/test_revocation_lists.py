@@ -135,6 +135,50 @@ class TestKnownAuthorities:
             trust_of(smki, [*good, octets[:at] + b"\x9f" + octets[at + 1 :]])
         assert caught.value.code == "crl"
 
+    def test_another_digest(self, smki, good):
+        """P-256 and ECDSA with SHA-256, and nothing else."""
+        builder = x509.CertificateRevocationListBuilder(
+            smki.issuing_ca.certificate.subject, smki.now - DAY / 2, smki.now + DAY
+        ).add_extension(x509.CRLNumber(2), critical=False)
+        crl = builder.sign(smki.issuing_ca.private_key, hashes.SHA384())
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust_of(smki, [*good, crl])
+        assert (caught.value.code, "is not signed" in str(caught.value)) == ("crl", True)
+
+    def test_a_ca_that_may_not_sign_crls(self, smki, good):
+        """RFC 5280 section 4.2.1.3: keyUsage must have cRLSign."""
+        template, key = smki.issuing_ca.certificate, ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, "07")])
+        builder = x509.CertificateBuilder(
+            smki.root.certificate.subject, name, key.public_key(), 5, smki.now - DAY, smki.now + DAY
+        )
+        for extension in template.extensions:
+            value = extension.value
+            if isinstance(value, x509.KeyUsage):
+                value = x509.KeyUsage(False, False, False, False, False, True, False, False, False)
+            builder = builder.add_extension(value, extension.critical)
+        mute = Identity(key, builder.sign(smki.root.private_key, hashes.SHA256()))
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust_of(smki, [*good, smki.crl(issuer=mute)], cas=[mute.certificate])
+        assert (caught.value.code, "may sign CRLs" in str(caught.value)) == ("crl", True)
+
+    def test_a_critical_extension_that_nobody_knows(self, smki, good):
+        unknown = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00")
+        with pytest.raises(duisign.ConfigurationError) as caught:
+            trust_of(smki, [*good, smki.crl(number=2, extensions=[unknown])])
+        assert (caught.value.code, "critical extension" in str(caught.value)) == ("crl", True)
+
+    @pytest.mark.parametrize("lenient", [False, True])
+    def test_the_earlier_of_two_revokes_until_the_later_begins(self, smki, good, lenient):
+        """Also by a clock that is set back, and where a CRL that is not current would be passed over."""
+        clock = [smki.now + DAY]
+        crls = [smki.crl([smki.user], number=1), smki.crl(number=2, this_update=smki.now + DAY / 2), good[1]]
+        trust = trust_of(smki, crls, now=lambda: clock[0], dangerously_accept_unknown_revocation=lenient)
+        trust.validate(smki.user.certificate)
+        clock[0] = smki.now
+        with pytest.raises(duisign.CertificateRevokedError):
+            trust.validate(smki.user.certificate)
+
     @pytest.mark.parametrize("of_root", [False, True])
     def test_the_ca_without_a_current_crl_is_named(self, smki, of_root):
         issuers = [smki.issuing_ca, smki.root]

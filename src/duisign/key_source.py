@@ -60,7 +60,15 @@ class KeyPair(NamedTuple):
         return _point(self.certificate.public_key)
 
 
-def read_keys(sources: Iterable[object], password: Password | None) -> tuple[list[KeyPair], list[Problem]]:
+class KeysFound(NamedTuple):
+    """What sources hold. `uses`: all certificates of each public key, those that an external key has no pair of too."""
+
+    pairs: list[KeyPair]
+    uses: dict[bytes, list[OrganisationCertificate]]
+    problems: list[Problem]
+
+
+def read_keys(sources: Iterable[object], password: Password | None) -> KeysFound:
     """The private keys of `sources` with each certificate that holds their public key, and what was left out.
 
     Keys and certificates are matched by public key over all sources; certificates of others are passed over. Raises
@@ -73,9 +81,11 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
     for key, where in reader.keys:
         keys.setdefault(_point(key.public_key()), (key, []))[1].append(where)
     pairs: dict[bytes, KeyPair] = {}
+    uses: dict[bytes, list[OrganisationCertificate]] = {}
     alone = dict(keys)
     for certificate, where in reader.certificates:
         point = _point(certificate.public_key)
+        uses.setdefault(point, []).append(certificate)
         external = reader.external.get(certificate.fingerprint)
         if external is not None:
             pairs.setdefault(certificate.fingerprint, KeyPair(external, certificate, where))
@@ -86,7 +96,7 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
             pairs.setdefault(certificate.fingerprint, KeyPair(key, certificate, both))
     for _, places in alone.values():
         reader.problem(places[0], "There is no certificate for this private key; it was left out: add its own.")
-    return list(pairs.values()), reader.problems
+    return KeysFound(list(pairs.values()), uses, reader.problems)
 
 
 def loaded(load: Callable[..., Any], *arguments: object) -> Any:
