@@ -200,7 +200,7 @@ class TestPaths:
         return Identity(key, builder.sign(smki.root.private_key, algorithm or hashes.SHA256()))
 
     def trust_of(self, smki, ca, leaf, **options):
-        crls = [smki.crl(issuer=ca), smki.crl(issuer=smki.root)]
+        crls = [smki.crl(issuer=ca), smki.crl(issuer=smki.root)] if options.get("check_revocation", True) else []
         return SmkiTrust(
             [smki.root.certificate], [ca.certificate], [leaf.certificate], crls, policies=[TEST_POLICY_OID], **options
         )
@@ -343,6 +343,17 @@ class TestPaths:
         bare = Identity(key, builder.sign(smki.issuing_ca.private_key, hashes.SHA256()))
         refused(make_trust(smki, bare), bare, duisign.CertificatePathError, "certificate-path")
         Verifier(make_trust(smki, bare, accept_missing_authority_key_identifier=True)).verify(forge(bare))
+        # The option is about signers' certificates: a CA is held to all rules, such as that it has a key identifier.
+        ca = smki.issuing_ca.certificate
+        builder = x509.CertificateBuilder(
+            ca.issuer, ca.subject, ca.public_key(), 5, ca.not_valid_before_utc, ca.not_valid_after_utc
+        )
+        for extension in ca.extensions:
+            if not isinstance(extension.value, x509.SubjectKeyIdentifier):
+                builder = builder.add_extension(extension.value, extension.critical)
+        odd = Identity(smki.issuing_ca.private_key, builder.sign(smki.root.private_key, hashes.SHA256()))
+        lenient = self.trust_of(smki, odd, bare, accept_missing_authority_key_identifier=True, check_revocation=False)
+        refused(lenient, bare, duisign.CertificatePathError, "certificate-path")
 
 
 class TestRevocation:
