@@ -47,7 +47,7 @@ def test_self_signed_ones_sign_and_verify_pinned(dcc_keystore):
 
 
 def test_self_signed_ones_have_no_path(published):
-    """Though a CA of the name that they give as their issuer's leads to a root, and though they are trusted as roots."""
+    """Though a CA of the name that they give as their issuer's leads to a root, and though they are among the roots."""
     smki = Smki.create(now=NOW)
     found, _ = certificates_of(published)
     own = []
