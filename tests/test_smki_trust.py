@@ -604,6 +604,9 @@ class TestSources:
         )
         Verifier(trust).verify(forge(smki.user))
         assert [problem.where for problem in trust.problems] == [str(tmp_path / "junk.pem")]
+        # Once, though the folder is read for two lists.
+        both = SmkiTrust([tmp_path / "root.pem"], [tmp_path], [tmp_path], [tmp_path], policies=[TEST_POLICY_OID])
+        assert both.problems == trust.problems
         bundle = b"".join(one.certificate_pem() for one in (smki.user, smki.dcc))
         make_trust(smki, crls=None).validate(smki.dcc.certificate)
         (

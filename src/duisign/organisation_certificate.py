@@ -225,7 +225,7 @@ class OrganisationCertificate:
         if now < self._not_before:
             raise CertificateError("certificate-not-yet-valid", "The signer's certificate is not valid yet.")
         if now > self._not_after:
-            raise CertificateError("certificate-expired", "The signer's certificate has expired: pin its successor.")
+            raise CertificateError("certificate-expired", "The signer's certificate has expired: obtain its successor.")
 
     @property
     def valid_from(self) -> datetime:

@@ -148,7 +148,8 @@ class SmkiTrust:
             authorities,
             CertificateIndex(Signatory(one.certificate) for one in certificates),
             revocations,
-            tuple(problems),
+            # A folder may serve for several lists.
+            tuple(dict.fromkeys(problems)),
             {one.certificate.fingerprint: one.source for one in (*certificates, *intermediates, *roots)},
         )
 
