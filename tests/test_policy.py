@@ -376,6 +376,17 @@ class TestInnerMessages:
         with pytest.raises(duisign.UnknownSignerError):
             outer.verify_inner(message)
 
+    def test_refusals_tell_the_request_that_was_answered(self, smki, samples):
+        """The inner message has no RequestID of its own; who has to notify somebody needs the outer one's."""
+        outer, s1sp = self.verifiers(smki)
+        answer = outer.verify(signed_by(smki.dcc, samples["smets1-response"].document))
+        other = outer.verify(signed_by(smki.dcc, samples["local-command"].document))
+        for verifier, message, code in ((outer, answer, "unknown-signer"), (s1sp, other, "unsigned")):
+            with pytest.raises(duisign.VerificationError) as caught:
+                verifier.verify_inner(message)
+            assert caught.value.code == code
+            assert caught.value.request_id == str(message.request_id)
+
     @pytest.mark.parametrize("outer_declares", EACH)
     @pytest.mark.parametrize(
         "child", ["", "<sr:A/>", f"<ra:A{RA}/>", f"<sr:A{XSI} xsi:nil='true'/>", "<A xmlns='urn:a'><B/></A>"]
