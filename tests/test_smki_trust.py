@@ -675,6 +675,9 @@ class TestSources:
             (("R",), {"policies": []}, "policies"),
             (("R",), {"policies": "1.2"}, "policies"),
             (("R",), {"policies": ["x"]}, "policies"),
+            (("R",), {"policies": [["1.2"]]}, "policies"),
+            (("R",), {"policies": ["1.2.3", "1..2"]}, "policies"),
+            (("R",), {"policies": ["\u0661.\u0662"]}, "policies"),
             (("R",), {"policies": None}, "policies"),
         ],
     )

@@ -28,6 +28,7 @@ _CACHED_PATHS = 4096
 """Paths. More signers than that start over; each path costs less than a millisecond to find again."""
 
 
+_OID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _NUMBER_IN_FILE = re.compile(r", (certificate|CRL) [0-9]+$")
 
 
@@ -283,7 +284,7 @@ def _kept(source: Iterable[object]) -> Iterable[object]:
 def _checked_policies(policies: Iterable[str]) -> frozenset[str]:
     if isinstance(policies, str) or not isinstance(policies, Iterable):
         policies = ()
-    required = frozenset(policies)
-    if not required or not all(isinstance(one, str) and one.replace(".", "").isdecimal() for one in required):
+    required = list(policies)
+    if not required or not all(isinstance(one, str) and _OID.fullmatch(one) for one in required):
         raise ConfigurationError("policies", "policies must be a list of dotted OIDs, of which a path must assert one.")
-    return required
+    return frozenset(required)
