@@ -5,10 +5,15 @@ from __future__ import annotations
 import os
 
 import pytest
+from hypothesis import settings
 
 import duisign
 from duisign.testing import Smki, make_samples
 from interop import peers
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("duisign", deadline=None)
+settings.load_profile("duisign")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ from cryptography.x509.oid import NameOID
 
 import duisign
 from duisign import PinnedCertificates, RemotePartyRole, Signer, SmkiTrust, Verifier
+from duisign.organisation_certificate import OrganisationCertificate
 from duisign.testing import TEST_POLICY_OID, Identity
 from forgery import forge
 
@@ -126,6 +127,13 @@ def test_what_an_organisation_certificate_is(smki, line):
     options, code = CERTIFICATES[line]
     identity = made(smki, **options)
     assert code_of(Verifier(trust_in(smki, identity)), forge(identity)) == code
+
+
+def test_a_party_of_63_bits_is_none(smki):
+    """Also not the one whose last bit is zero: a BIT STRING that is shorter than an EUI-64 is another value."""
+    for unused, party in ((b"\0", "00-DB-12-34-A5-00-00-00"), (b"\1", None)):
+        one = made(smki, subject=[unit("87"), bits(unused + EUI[:-1] + b"\0")])
+        assert OrganisationCertificate(one.certificate).entity_id == party
 
 
 @pytest.mark.parametrize("key", [P_384, RSA], ids=["P-384", "RSA"])

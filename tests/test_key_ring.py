@@ -12,7 +12,7 @@ import threading
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa, utils
 from cryptography.hazmat.primitives.serialization import pkcs12
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -440,6 +440,23 @@ class TestOneKeyPerUser:
         (tmp_path / "other.pem").write_bytes(shared.certificate_pem())
         assert sorted(statuses(KeyRing(tmp_path))) == ["shared-key", "shared-key", "signs", "wrong-role"]
 
+    def test_also_of_a_key_outside_the_process(self, smki, second):
+        """Whose other certificates nobody has paired with it."""
+
+        class Token:
+            def sign_digest(self, digest):
+                prehashed = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+                r, s = utils.decode_dss_signature(smki.user.private_key.sign(digest, prehashed))
+                return r.to_bytes(32) + s.to_bytes(32)
+
+        def of(entity_id, role=XML_SIGN):
+            return smki.issue(entity_id=entity_id, role=role, private_key=smki.user.private_key).certificate
+
+        outside = Token(), smki.user.certificate
+        assert statuses(KeyRing([outside, pair(second), of(USER)])) == ["signs", "signs"]
+        assert statuses(KeyRing([outside, pair(second), of(SECOND)])) == ["shared-key", "signs"]
+        assert statuses(KeyRing([outside, pair(second), of(USER, 0x02)])) == ["device-key", "signs"]
+
     def test_one_party_may_have_several_certificates_for_a_key(self, smki, samples):
         """As each has that renews one: the same role, the same key."""
         renewed = smki.issue(entity_id=USER, role=XML_SIGN, private_key=smki.user.private_key, not_before=smki.now)
@@ -508,6 +525,14 @@ class TestDedicatedKeys:
         # A role that is said to be one of the DCC's for XML is none for Devices.
         assert statuses(KeyRing([pair(smki.dcc), pair(device)], dcc_roles=[DSP_XML_SIGN, role])) in (
             ["signs", "superseded"], ["superseded", "signs"])  # fmt: skip
+
+    def test_one_party_may_be_user_and_dcc_with_one_key(self, smki, samples):
+        """Both roles are those of XML signing keys, and a User Id is an EUI-64: each message names the certificate."""
+        both = self.of_role(smki, smki.dcc, XML_SIGN)
+        ring = KeyRing([pair(smki.dcc), pair(both)])
+        assert (statuses(ring), ring.problems) == (["signs", "signs"], ())
+        assert signed_by(ring, samples["dcc-alert"].document) == smki.dcc.certificate
+        assert signed_by(ring, unsigned_for(samples, DCC)) == both.certificate
 
     def test_a_user_who_is_a_broker_is_refused(self, smki):
         broker = self.of_role(smki, smki.user, RemotePartyRole.ACCESS_CONTROL_BROKER)

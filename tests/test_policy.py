@@ -157,7 +157,12 @@ def test_decimal_role_137_is_an_option(smki, samples):
     early = smki.issue(entity_id=DCC_EUI, role="137")
     document = signed_by(early, samples["dcc-alert"].document)
     refused(Verifier(trust_in(smki, early)), document, "signer-role")
-    Verifier(trust_in(smki, early), policy=Policy(accept_decimal_role_137=True)).verify(document)
+    verifier = Verifier(trust_in(smki, early), policy=Policy(accept_decimal_role_137=True))
+    assert verifier.verify(document).role is RemotePartyRole.DSP_XML_SIGN
+    error = refused(verifier, signed_by(early, samples["service-request"].document), "signer-role-for-class")
+    assert error.signer["role"] == "89"
+    # The certificate says 137, whoever reads it without that option.
+    assert Verifier(PinnedCertificates([early.certificate])).verify(document).role is None
     eight_nine = smki.issue(entity_id=DCC_EUI, role="138")
     refused(
         Verifier(trust_in(smki, eight_nine), policy=Policy(accept_decimal_role_137=True)),
@@ -370,6 +375,17 @@ class TestInnerMessages:
         assert inner.element.tag.endswith("}SMETS1SignedResponse")
         with pytest.raises(duisign.UnknownSignerError):
             outer.verify_inner(message)
+
+    def test_refusals_tell_the_request_that_was_answered(self, smki, samples):
+        """The inner message has no RequestID of its own; who has to notify somebody needs the outer one's."""
+        outer, s1sp = self.verifiers(smki)
+        answer = outer.verify(signed_by(smki.dcc, samples["smets1-response"].document))
+        other = outer.verify(signed_by(smki.dcc, samples["local-command"].document))
+        for verifier, message, code in ((outer, answer, "unknown-signer"), (s1sp, other, "unsigned")):
+            with pytest.raises(duisign.VerificationError) as caught:
+                verifier.verify_inner(message)
+            assert caught.value.code == code
+            assert caught.value.request_id == str(message.request_id)
 
     @pytest.mark.parametrize("outer_declares", EACH)
     @pytest.mark.parametrize(

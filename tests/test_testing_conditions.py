@@ -58,6 +58,7 @@ def test_the_names_that_users_look_for():
         "crl-delta",
         "crl-partial",
         "crl-number-lower",
+        "crl-of-unknown-ca",
     } <= set(CONDITIONS)
 
 

@@ -22,7 +22,7 @@ from duisign import KeyRing, MessageClass, Policy, RemotePartyRole, Signer, Smki
 from duisign.distinguished_name import rfc2253
 from duisign.policy import MAY_BE_UNSIGNED
 from duisign.testing import TEST_POLICY_OID, Identity, Smki
-from forgery import forge
+from forgery import TEMPLATE, forge
 
 SR = "http://www.dccinterface.co.uk/ServiceUserGateway"
 USER, DCC, METER = "00-DB-12-34-A5-00-00-01", "00-DB-12-34-A5-00-00-02", "00-DB-12-35-00-00-C3-50"
@@ -298,6 +298,22 @@ class TestPaths:
                     "unknown-signer",
                     "ambiguous-signer",
                 )
+
+    def test_two_carried_certificates_and_none_named(self):
+        """One that stands alone is believed; of two nobody can say which is meant, whoever signed."""
+        named = TEMPLATE[TEMPLATE.index("<ds:X509IssuerSerial>") : TEMPLATE.index("</ds:X509Data>")]
+        second = SMKI.issue(entity_id=USER, role=RemotePartyRole.XML_SIGN)
+        first = SMKI.issue(entity_id=USER, role=RemotePartyRole.XML_SIGN)
+        carried = [
+            "<ds:X509Certificate>"
+            f"{b64encode(one.certificate.public_bytes(serialization.Encoding.DER)).decode()}</ds:X509Certificate>"
+            for one in (first, second)
+        ]
+        alone = forge(first, template=TEMPLATE.replace(named, carried[0]))
+        assert Verifier(trust_in()).verify(alone).certificate == first.certificate
+        for signer in (first, second):
+            with pytest.raises(duisign.UnknownSignerError):
+                Verifier(trust_in()).verify(forge(signer, template=TEMPLATE.replace(named, "".join(carried))))
 
     def test_the_names_of_a_known_certificate_on_another(self):
         """The same issuer and serial number under a CA of the same name, carried by the message."""

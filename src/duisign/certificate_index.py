@@ -39,10 +39,10 @@ class CertificateIndex:
     Built once and not changed afterwards; shared by threads.
     """
 
-    __slots__ = ("_answers", "_by_digest", "_by_key_identifier", "_by_serial", "_by_subject", "_names", "_namesakes")
+    __slots__ = ("_answers", "_by_digest", "_by_key_identifier", "_by_name", "_by_subject", "_names", "_namesakes")
 
     def __init__(self, signatories: Iterable[Signatory]) -> None:
-        self._by_serial: dict[int, list[Signatory]] = {}
+        self._by_name: dict[tuple[DistinguishedName, int], list[Signatory]] = {}
         self._by_digest: dict[bytes, list[Signatory]] = {}
         self._by_key_identifier: dict[bytes, list[Signatory]] = {}
         self._by_subject: dict[DistinguishedName, list[Signatory]] = {}
@@ -54,15 +54,14 @@ class CertificateIndex:
             assert certificate is not None
             if certificate.fingerprint in self._by_digest:
                 continue
-            self._by_serial.setdefault(certificate.serial_number, []).append(signatory)
+            self._by_name.setdefault((certificate.issuer, certificate.serial_number), []).append(signatory)
             self._by_digest.setdefault(certificate.fingerprint, []).append(signatory)
             if certificate.key_identifier is not None:
                 self._by_key_identifier.setdefault(certificate.key_identifier, []).append(signatory)
             self._by_subject.setdefault(certificate.subject, []).append(signatory)
-        for same_number in self._by_serial.values():
-            for one in (entry.certificate for entry in same_number if len(same_number) > 1):
-                if one is not None and len(self.same_name(one.issuer, one.serial_number)) > 1:
-                    self._namesakes.add(one.fingerprint)
+        for same in self._by_name.values():
+            if len(same) > 1:
+                self._namesakes.update(e.certificate.fingerprint for e in same if e.certificate is not None)
 
     def has_namesake(self, certificate: OrganisationCertificate) -> bool:
         """Whether another certificate of the index has this one's issuer and serial number."""
@@ -97,8 +96,7 @@ class CertificateIndex:
 
     def same_name(self, issuer: DistinguishedName, serial_number: int) -> list[Signatory]:
         """The certificates with this issuer and serial number."""
-        candidates = self._by_serial.get(serial_number, ())
-        return [e for e in candidates if e.certificate is not None and e.certificate.issuer == issuer]
+        return self._by_name.get((issuer, serial_number), [])
 
     def _fitting(self, hint: tuple[Any, ...]) -> list[Signatory]:
         kind, value = hint[0], hint[1]

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import CertificatePoliciesOID, ExtensionOID, SignatureAlgorithmOID
 
+from duisign.distinguished_name import rfc2253
 from duisign.errors import (
     CertificateError,
     CertificatePathError,
@@ -58,15 +59,15 @@ class CertificatePath:
         self._leaf = certificates[0]
         periods = [one.validity for one in certificates[1:]]
         self._authority_period = max(p[0] for p in periods), min(p[1] for p in periods)
-        self._links: list[tuple[Authority, int]] = []
+        self._links: list[tuple[Authority, str, int]] = []
         for subject, issuer in pairwise(certificates):
             assert issuer.authority is not None
-            self._links.append((issuer.authority, subject.serial_number))
+            self._links.append((issuer.authority, rfc2253(issuer.certificate.subject), subject.serial_number))
 
     @property
     def authorities(self) -> list[Authority]:
         """The CAs of the path, each of which has to tell what it revoked."""
-        return [authority for authority, _ in self._links]
+        return [authority for authority, _, _ in self._links]
 
     def check_leaf(self, now: float, index: RevocationIndex | None, *, accept_unknown: bool) -> None:
         """Raise CertificateError unless the leaf is valid now and not revoked. No other path could mend that.
@@ -75,14 +76,14 @@ class CertificatePath:
         """
         self._leaf.check_usable(now)
         if index is not None:
-            authority, serial_number = self._links[0]
-            index.check(authority, serial_number, now, accept_unknown=accept_unknown)
+            authority, name, serial_number = self._links[0]
+            index.check(authority, name, serial_number, now, accept_unknown=accept_unknown)
 
     def check_authorities(self, now: float, index: RevocationIndex | None, *, accept_unknown: bool) -> None:
         """Raise CertificateError unless the CA certificates are valid now and not revoked. Others of them may be."""
         if index is not None:
-            for authority, serial_number in self._links[1:]:
-                index.check(authority, serial_number, now, accept_unknown=accept_unknown)
+            for authority, name, serial_number in self._links[1:]:
+                index.check(authority, name, serial_number, now, accept_unknown=accept_unknown)
         if not self._authority_period[0] <= now <= self._authority_period[1]:
             raise _bad_path("a CA certificate on the path is not valid now")
 
@@ -173,9 +174,9 @@ class PathValidator:
             chain = self._chain(authority, above, now, None)
             self._check_smki(chain, chain)
             if index is not None and len(chain) > 1:
-                issuer = chain[1].authority
+                issuer, name = chain[1].authority, rfc2253(chain[1].certificate.subject)
                 assert issuer is not None
-                index.check(issuer, authority.serial_number, now, accept_unknown=accept_unknown)
+                index.check(issuer, name, authority.serial_number, now, accept_unknown=accept_unknown)
                 if not accept_unknown:
                     self._chain(authority, above, now, index.current([issuer], now))
             return chain

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from cryptography import x509
 
+from duisign.certificate_octets import read_der, read_pem
 from duisign.errors import ConfigurationError
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
-__all__ = ["FoundCertificate", "Problem", "certificates_of", "revocation_lists_of", "unopened"]
+__all__ = ["FoundCertificate", "FoundRevocationList", "Problem", "certificates_of", "revocation_lists_of", "unopened"]
 
 MAX_SOURCE_OCTETS = 64 * 1024 * 1024
 """Octets of a file of certificates or CRLs: room for a CRL of a million entries."""
@@ -111,6 +112,13 @@ class FoundCertificate(NamedTuple):
     source: str
 
 
+class FoundRevocationList(NamedTuple):
+    """A CRL and the place that it was found at, for people."""
+
+    crl: x509.CertificateRevocationList
+    place: str
+
+
 def certificates_of(sources: Iterable[object]) -> tuple[list[FoundCertificate], list[Problem]]:
     """All certificates of `sources` that can be read, in their order, and what could not be.
 
@@ -139,7 +147,7 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[FoundCertificate], 
                 problems.append(Problem(file, "A certificate in this file is cut short; it was left out."))
             if not pieces and named:
                 raise ConfigurationError("source", f"{file} holds no certificate.")
-            load = x509.load_pem_x509_certificate if pem else x509.load_der_x509_certificate
+            load = read_pem if pem else read_der
             for index, piece in enumerate(pieces, 1):
                 place = f"{file}, certificate {index}" if len(pieces) > 1 else file
                 try:
@@ -153,15 +161,15 @@ def certificates_of(sources: Iterable[object]) -> tuple[list[FoundCertificate], 
     return found, problems
 
 
-def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevocationList]:
-    """All CRLs of `sources`.
+def revocation_lists_of(sources: Iterable[object]) -> list[FoundRevocationList]:
+    """All CRLs of `sources`, in their order.
 
     Raises ConfigurationError for any that cannot be read: a CRL that is left out would let revoked keys sign.
     """
-    found: list[x509.CertificateRevocationList] = []
+    found: list[FoundRevocationList] = []
     for number, source in enumerate(_listed(sources), 1):
         if isinstance(source, x509.CertificateRevocationList):
-            found.append(source)
+            found.append(FoundRevocationList(source, f"CRL {number}"))
             continue
         for where, octets, named in _octets(source, f"CRL {number}"):
             pieces, pem = _pieces(octets, b"X509 CRL")
@@ -173,13 +181,14 @@ def revocation_lists_of(sources: Iterable[object]) -> list[x509.CertificateRevoc
                 continue
             if not pieces and named:
                 raise ConfigurationError("source", f"{where} holds no CRL.")
-            for piece in pieces:
+            for index, piece in enumerate(pieces, 1):
                 try:
-                    found.append(x509.load_pem_x509_crl(piece) if pem else x509.load_der_x509_crl(piece))
+                    crl = x509.load_pem_x509_crl(piece) if pem else x509.load_der_x509_crl(piece)
                 except Exception as error:
                     if not is_unreadable(error):
                         raise
                     raise ConfigurationError("source", f"{where} holds a CRL that cannot be read.") from None
+                found.append(FoundRevocationList(crl, f"{where}, CRL {index}" if len(pieces) > 1 else where))
     return found
 
 

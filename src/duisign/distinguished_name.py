@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from duisign.certificate_octets import der_element
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -46,25 +48,12 @@ _STRING_TAGS = {
 }
 
 
-def _contents(der: bytes) -> tuple[int, bytes, bytes]:
-    """Tag, contents and rest of the first DER element; ValueError if it is cut short."""
-    if len(der) < 2:
-        raise ValueError("truncated DER")
-    length, start = der[1], 2
-    if length & 0x80:
-        octets = length & 0x7F
-        length, start = int.from_bytes(der[2 : 2 + octets], "big"), 2 + octets
-    if len(der) < start + length:
-        raise ValueError("truncated DER")
-    return der[0], der[start : start + length], der[start + length :]
-
-
 def _value_der(attribute: x509.NameAttribute[str | bytes]) -> bytes:
     """The DER of an attribute value: what follows the OID in Name > RDN > AttributeTypeAndValue."""
     der = x509.Name([attribute]).public_bytes()
     for _ in range(3):
-        der = _contents(der)[1]
-    return _contents(der)[2]
+        der = der_element(der)[1]
+    return der_element(der)[2]
 
 
 def _normalized(value: str) -> str:
@@ -73,7 +62,7 @@ def _normalized(value: str) -> str:
 
 
 def _comparable_der(der: bytes) -> str:
-    tag, contents, rest = _contents(der)
+    tag, contents, rest = der_element(der)
     if rest:
         raise ValueError("octets behind a DER element")
     encoding = _STRING_TAGS.get(tag)

@@ -121,7 +121,8 @@ class KeyRing:
     A key under two EUI-64s signs for neither ("a separate key per User Id"). A key that stands in a certificate of a
     role for Devices too (any but `roles` and `dcc_roles`) does not sign ("a dedicated XML signing key, never used
     towards Devices"); only the DCC's may be that of its Access Control Broker. All of these are in `problems`. There is
-    no option to have them sign: make a key for each purpose, or use a `Signer`.
+    no option to have them sign: make a key for each purpose, or use a `Signer`. A key that one party has certified for
+    `roles` and for `dcc_roles` is dedicated to XML all the same, and signs by the certificate that each message wants.
 
     Raises ConfigurationError, also when no key can sign now or later. Cannot be pickled.
     """
@@ -283,15 +284,12 @@ class KeyRing:
 
     def _build(self, signers: dict[bytes, Signer]) -> _State:
         """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
-        pairs, problems = read_keys(self._sources, self._password)
-        by_key: dict[bytes, list[OrganisationCertificate]] = {}
-        for pair in pairs:
-            by_key.setdefault(pair.point, []).append(pair.certificate)
+        pairs, uses, problems = read_keys(self._sources, self._password)
         users, dcc = self._roles[0], frozenset().union(*self._roles[1].values())
         entries = []
         for pair in pairs:
             entry = _Entry(pair.certificate, pair.where)
-            entry.fixed, remark = separation_of(pair.certificate, by_key[pair.point], users, dcc)
+            entry.fixed, remark = separation_of(pair.certificate, uses[pair.point], users, dcc)
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
                 try:

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from cryptography.hazmat.primitives.serialization import load_der_private_key as load_der
 from cryptography.hazmat.primitives.serialization import load_pem_private_key as load_pem
 
+from duisign.certificate_octets import read_der, read_pem
 from duisign.certificate_source import Problem, unopened
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.external_key import AnyExternalKey, is_external
@@ -59,7 +60,15 @@ class KeyPair(NamedTuple):
         return _point(self.certificate.public_key)
 
 
-def read_keys(sources: Iterable[object], password: Password | None) -> tuple[list[KeyPair], list[Problem]]:
+class KeysFound(NamedTuple):
+    """What sources hold. `uses`: all certificates of each public key, those that an external key has no pair of too."""
+
+    pairs: list[KeyPair]
+    uses: dict[bytes, list[OrganisationCertificate]]
+    problems: list[Problem]
+
+
+def read_keys(sources: Iterable[object], password: Password | None) -> KeysFound:
     """The private keys of `sources` with each certificate that holds their public key, and what was left out.
 
     Keys and certificates are matched by public key over all sources; certificates of others are passed over. Raises
@@ -72,9 +81,11 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
     for key, where in reader.keys:
         keys.setdefault(_point(key.public_key()), (key, []))[1].append(where)
     pairs: dict[bytes, KeyPair] = {}
+    uses: dict[bytes, list[OrganisationCertificate]] = {}
     alone = dict(keys)
     for certificate, where in reader.certificates:
         point = _point(certificate.public_key)
+        uses.setdefault(point, []).append(certificate)
         external = reader.external.get(certificate.fingerprint)
         if external is not None:
             pairs.setdefault(certificate.fingerprint, KeyPair(external, certificate, where))
@@ -85,7 +96,7 @@ def read_keys(sources: Iterable[object], password: Password | None) -> tuple[lis
             pairs.setdefault(certificate.fingerprint, KeyPair(key, certificate, both))
     for _, places in alone.values():
         reader.problem(places[0], "There is no certificate for this private key; it was left out: add its own.")
-    return list(pairs.values()), reader.problems
+    return KeysFound(list(pairs.values()), uses, reader.problems)
 
 
 def loaded(load: Callable[..., Any], *arguments: object) -> Any:
@@ -204,13 +215,13 @@ class _Reader:
                     self.problem(place, "This private key cannot be read; it was left out.")
             elif begin[1] == b"CERTIFICATE":
                 try:
-                    self._certificate(loaded(x509.load_pem_x509_certificate, block), place)
+                    self._certificate(loaded(read_pem, block), place)
                 except ValueError:
                     self.problem(place, "This certificate cannot be read; it was left out.")
 
     def _der(self, octets: bytes, where: str) -> bool:
         try:
-            self._certificate(loaded(x509.load_der_x509_certificate, octets), where)
+            self._certificate(loaded(read_der, octets), where)
         except ValueError:
             return self._private_key(octets, where, where, load_der)
         return True

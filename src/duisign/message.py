@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from duisign._message_facts import MessageFacts
     from duisign.algorithms import Profile
     from duisign.document import DocumentReader
+    from duisign.policy import Policy
     from duisign.remote_party_role import RemotePartyRole
     from duisign.trust import Signatory
 
@@ -84,7 +85,7 @@ class VerifiedMessage(_Message):
     document without the Signature; everything else is read from them.
     """
 
-    __slots__ = ("_signatory", "profile")
+    __slots__ = ("_policy", "_signatory", "profile")
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class VerifiedMessage(_Message):
         facts: MessageFacts | None,
         profile: Profile,
         signatory: Signatory,
+        policy: Policy | None,
     ) -> None:
         # Not by super(): a call for each message that is verified.
         self._octets = octets
@@ -101,6 +103,7 @@ class VerifiedMessage(_Message):
         self._element = None
         self.profile = profile
         self._signatory = signatory
+        self._policy = policy
 
     def __repr__(self) -> str:
         return f"<VerifiedMessage {self.profile.value}, {len(self._octets)} octets, by {self.entity_id}>"
@@ -118,9 +121,11 @@ class VerifiedMessage(_Message):
 
     @property
     def role(self) -> RemotePartyRole | int | None:
-        """The signer's Remote Party Role; None if the certificate names none."""
-        certificate = self._signatory.certificate
-        return None if certificate is None else certificate.role
+        """The signer's Remote Party Role, as the Verifier's policy reads it; None if the certificate names none."""
+        certificate, policy = self._signatory.certificate, self._policy
+        if certificate is None or policy is None:
+            return None if certificate is None else certificate.role
+        return policy.role_of(certificate)
 
     @property
     def entity_id(self) -> str | None:

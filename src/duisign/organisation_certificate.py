@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from duisign.certificate_octets import read_der, read_pem_bundle
 from duisign.distinguished_name import comparable_name, rfc2253
 from duisign.errors import CertificateError, ConfigurationError
 from duisign.remote_party_role import RemotePartyRole
@@ -56,8 +57,8 @@ def load_certificates(source: object) -> list[x509.Certificate]:
         )
     try:
         if b"-----BEGIN" in source:
-            return x509.load_pem_x509_certificates(source)
-        return [x509.load_der_x509_certificate(source)]
+            return read_pem_bundle(source)
+        return [read_der(source)]
     except Exception as error:
         if not is_unreadable(error):
             raise
@@ -127,7 +128,7 @@ class OrganisationCertificate:
         self._signs = self.signs_crls = self.signs_certificates = False
         self.is_authority = self.constraints_critical = False
         try:
-            self._read(x509.load_der_x509_certificate(self._der))
+            self._read(read_der(self._der))
         except Exception as error:
             if not is_unreadable(error):
                 raise
@@ -137,8 +138,6 @@ class OrganisationCertificate:
 
     def _read(self, certificate: x509.Certificate) -> None:
         self.serial_number = certificate.serial_number
-        if self.serial_number <= 0:
-            raise ValueError("RFC 5280 section 4.1.2.2: a serial number is positive")
         self.issuer = comparable_name(certificate.issuer)
         self.subject = comparable_name(certificate.subject)
         self.fingerprint = certificate.fingerprint(hashes.SHA256())
@@ -197,12 +196,15 @@ class OrganisationCertificate:
     def __repr__(self) -> str:
         return f"<OrganisationCertificate {rfc2253(self.certificate.issuer)} {self.serial_number}>"
 
-    def facts(self) -> dict[str, str | None]:
-        """Issuer (RFC 2253), serial number (decimal), role (two hex digits) and EUI-64, for reports."""
+    def facts(self, role: int | None) -> dict[str, str | None]:
+        """Issuer (RFC 2253), serial number (decimal), role (two hex digits) and EUI-64, for reports.
+
+        `role`: the certificate's, as the policy reads it.
+        """
         return {
             "issuer": rfc2253(self.certificate.issuer),
             "serial_number": str(self.serial_number),
-            "role": None if self.role is None else f"{int(self.role):02X}",
+            "role": None if role is None else f"{int(role):02X}",
             "entity_id": self.entity_id,
         }
 
@@ -223,7 +225,7 @@ class OrganisationCertificate:
         if now < self._not_before:
             raise CertificateError("certificate-not-yet-valid", "The signer's certificate is not valid yet.")
         if now > self._not_after:
-            raise CertificateError("certificate-expired", "The signer's certificate has expired: pin its successor.")
+            raise CertificateError("certificate-expired", "The signer's certificate has expired: obtain its successor.")
 
     @property
     def valid_from(self) -> datetime:

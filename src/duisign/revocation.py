@@ -14,6 +14,7 @@ from duisign.errors import CertificateRevokedError, ConfigurationError, Revocati
 from duisign.organisation_certificate import is_unreadable
 
 if TYPE_CHECKING:
+    from duisign.certificate_source import FoundRevocationList
     from duisign.organisation_certificate import Authority, OrganisationCertificate
 
 __all__ = ["RevocationIndex", "RevocationList"]
@@ -79,35 +80,43 @@ def _signed_by(crl: x509.CertificateRevocationList, key: ec.EllipticCurvePublicK
 class RevocationIndex:
     """The CRL in force of each CA. Not changed once built; shared by threads.
 
-    `crls`: each must be signed by one of `authorities`, else ConfigurationError. `before`: an older index; of two CRLs
-    of one CA the one with the higher number is in force, and of equals the one that was there first. What the highest
-    revokes is revoked at once; but before its thisUpdate (which by this clock may be seconds ahead) the one below it
-    says too what is revoked, and that nothing else is.
+    `crls`: each must be signed by the one of `authorities` that it names, else ConfigurationError; those of CAs that
+    are not among them are left out, and listed in `strays`. `before`: an older index; of two CRLs of one CA the one
+    with the higher number is in force, and of equals the one that was there first. What the highest revokes is revoked
+    at once; but before its thisUpdate (which by this clock may be seconds ahead) the one below it says too what is
+    revoked, and that nothing else is.
     """
 
-    __slots__ = ("_earlier", "_lists")
+    __slots__ = ("_earlier", "_lists", "strays")
 
     def __init__(
         self,
-        crls: Iterable[x509.CertificateRevocationList],
+        crls: Iterable[FoundRevocationList],
         authorities: Iterable[OrganisationCertificate],
         before: RevocationIndex | None = None,
     ) -> None:
         by_name: dict[DistinguishedName, list[OrganisationCertificate]] = {}
-        for certificate in authorities:
+        # What is on no path has no revocations: SMKI has P-256 alone.
+        usable = [one for one in authorities if one.authority is not None]
+        for certificate in usable:
             by_name.setdefault(certificate.subject, []).append(certificate)
+        key_identifiers = {one.key_identifier for one in usable} - {None}
+        self.strays: list[FoundRevocationList] = []
         self._lists: dict[Authority, RevocationList] = dict(before._lists) if before else {}
         self._earlier: dict[Authority, RevocationList] = dict(before._earlier) if before else {}
-        for crl in crls:
-            issuers = by_name.get(_issuer_of(crl), [])
-            signers = [c for c in issuers if c.signs_crls and _signed_by(crl, c.public_key)]
+        for found in crls:
+            issuers = by_name.get(_issuer_of(found), [])
+            if not issuers and _authority_key_identifier(found) not in key_identifiers:
+                self.strays.append(found)
+                continue
+            signers = [c for c in issuers if c.signs_crls and _signed_by(found.crl, c.public_key)]
             if not signers:
                 raise _refused(
-                    crl, "is not signed by a CA of the store that may sign CRLs", "load its CA's certificate, or "
+                    found, "is not signed by a CA of the store that may sign CRLs", "load its CA's certificate, or "
                 )
-            entry = _read(crl)
+            entry = _read(found.crl)
             if isinstance(entry, str):
-                raise _refused(crl, entry)
+                raise _refused(found, entry)
             authority = signers[0].authority
             assert authority is not None
             self._add(authority, entry)
@@ -133,18 +142,17 @@ class RevocationIndex:
         found = (self._in_force(one, now) for one in authorities)
         return [entry.crl for entry in found if entry is not None]
 
-    def check(self, authority: Authority, serial_number: int, now: float, *, accept_unknown: bool) -> None:
+    def check(self, authority: Authority, name: str, serial_number: int, now: float, *, accept_unknown: bool) -> None:
         """Raise CertificateError unless a current CRL of the CA says that it has not revoked this serial number.
 
-        `accept_unknown`: pass over a CA without a current CRL; what is known to be revoked stays so.
+        `name`: the CA's, as text. `accept_unknown`: pass over a CA without a current CRL; what is known to be revoked
+        stays so.
         """
         crl = self._lists.get(authority)
         if crl is None:
             if accept_unknown:
                 return
-            raise RevocationUnknownError(
-                "revocation-unknown", "There is no CRL of the CA that issued the certificate: load one."
-            )
+            raise RevocationUnknownError("revocation-unknown", f"There is no CRL of the CA {name}: load one.")
         current = crl.is_current(now)
         in_force = crl if current else self._in_force(authority, now)
         if serial_number in crl.revoked or (not current and in_force and serial_number in in_force.revoked):
@@ -153,20 +161,36 @@ class RevocationIndex:
             )
         if in_force is None and not accept_unknown:
             raise RevocationUnknownError(
-                "revocation-outdated", "The CRL of the CA that issued the certificate is not current: load a new one."
+                "revocation-outdated", f"The CRL of the CA {name} is not current: load a new one."
             )
 
 
-def _issuer_of(crl: x509.CertificateRevocationList) -> DistinguishedName:
+def _issuer_of(found: FoundRevocationList) -> DistinguishedName:
     try:
         # The text too, which those get who are told what else is wrong with the CRL.
-        rfc2253(crl.issuer)
-        return comparable_name(crl.issuer)
+        rfc2253(found.crl.issuer)
+        return comparable_name(found.crl.issuer)
     except Exception as error:
         if not is_unreadable(error):
             raise
-        raise ConfigurationError("crl", "A CRL names a CA that cannot be read: obtain the right one.") from None
+        raise ConfigurationError(
+            "crl", f"{found.place}: the CRL names a CA that cannot be read: obtain the right one."
+        ) from None
 
 
-def _refused(crl: x509.CertificateRevocationList, reason: str, remedy: str = "") -> ConfigurationError:
-    return ConfigurationError("crl", f"The CRL of {rfc2253(crl.issuer)} {reason}: {remedy}obtain the right one.")
+def _authority_key_identifier(found: FoundRevocationList) -> bytes | None:
+    """Which key the CRL says it is signed with: if that is a known CA's, its name is damaged."""
+    try:
+        extension = found.crl.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return None
+    except Exception as error:
+        if not is_unreadable(error):
+            raise
+        raise _refused(found, "has a part that cannot be read") from None
+    return extension.value.key_identifier
+
+
+def _refused(found: FoundRevocationList, reason: str, remedy: str = "") -> ConfigurationError:
+    issuer = rfc2253(found.crl.issuer)
+    return ConfigurationError("crl", f"{found.place}: the CRL of {issuer} {reason}: {remedy}obtain the right one.")

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from duisign.certificate_index import CertificateIndex, embedded_certificates
 from duisign.certificate_path import CertificatePath, PathValidator
-from duisign.certificate_source import Problem, certificates_of, revocation_lists_of
+from duisign.certificate_source import FoundRevocationList, Problem, certificates_of, revocation_lists_of
 from duisign.certificate_status import CertificateState, CertificateStatus, state_of
+from duisign.distinguished_name import rfc2253
 from duisign.errors import AmbiguousSignerError, CertificateError, ConfigurationError, UnknownSignerError
 from duisign.limits import MAX_CARRIED_CERTIFICATE_OCTETS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
@@ -27,7 +28,8 @@ _CACHED_PATHS = 4096
 """Paths. More signers than that start over; each path costs less than a millisecond to find again."""
 
 
-_NUMBER_IN_FILE = re.compile(r", certificate [0-9]+$")
+_OID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_NUMBER_IN_FILE = re.compile(r", (certificate|CRL) [0-9]+$")
 
 
 class _State:
@@ -62,7 +64,8 @@ class SmkiTrust:
     `roots`, `intermediates`, `certificates`, `crls`: lists of objects of cryptography, PEM or DER bytes, or paths of
     files and folders. `certificates` are the known Organisation Certificates, found by issuer and serial number; a
     certificate that a message carries is believed too if its path is valid. One that cannot be read is left out and
-    listed in `problems`; a CRL that cannot be read is an error, and so is no root that can. `policies`: dotted OIDs of
+    listed in `problems`, and so is a CRL of a CA that the store does not have; a CRL that cannot be read, or that the
+    CA which it names has not signed, is an error, and so is no root that can be read. `policies`: dotted OIDs of
     certificate policies, of which a path must assert one. `now`: a clock. `accept_missing_authority_key_identifier`:
     RFC 5280 wants the extension in every certificate that a CA issues, and the DCC's published test certificates lack
     it.
@@ -137,14 +140,17 @@ class SmkiTrust:
             Problem(places[one.fingerprint], "OpenSSL cannot read this certificate; it was left out.")
             for one in validator.unreadable
         ]
+        revocations = RevocationIndex(
+            revocation_lists_of(self._sources[3]), authorities, None if before is None else before.revocations
+        )
+        problems += [Problem(one.place, f"{_stray(one)}; it was left out.") for one in revocations.strays]
         return _State(
             validator,
             authorities,
             CertificateIndex(Signatory(one.certificate) for one in certificates),
-            RevocationIndex(
-                revocation_lists_of(self._sources[3]), authorities, None if before is None else before.revocations
-            ),
-            tuple(problems),
+            revocations,
+            # A folder may serve for several lists.
+            tuple(dict.fromkeys(problems)),
             {one.certificate.fingerprint: one.source for one in (*certificates, *intermediates, *roots)},
         )
 
@@ -152,8 +158,8 @@ class SmkiTrust:
         """Read files and folders again; returns the new `problems`.
 
         All or nothing: when something is broken, ConfigurationError says what, and the old state stays in force. Broken
-        is also a file that had a certificate which it has no more, while something in it cannot be read. A CRL never
-        gives way to one with a lower number.
+        is also a file that had a certificate which it has no more, while something in it is left out. A CRL never gives
+        way to one with a lower number.
         """
         with self._lock:
             old, state = self._state, self._build(self._state)
@@ -165,10 +171,15 @@ class SmkiTrust:
         return state.problems
 
     def add_crls(self, crls: Iterable[object]) -> None:
-        """Put newer CRLs into force, at once for all threads; raises ConfigurationError and changes nothing."""
+        """Put newer CRLs into force, at once for all threads; raises ConfigurationError and changes nothing.
+
+        All of them must be of CAs that the store has.
+        """
         with self._lock:
             old = self._state
             lists = RevocationIndex(revocation_lists_of(crls), old.authorities, old.revocations)
+            for one in lists.strays:
+                raise ConfigurationError("crl", f"{one.place}: {_stray(one)}: load its CA's certificate.")
             # Paths are found anew: OpenSSL has not seen these CRLs yet.
             self._state = _State(old.validator, old.authorities, old.index, lists, old.problems, old.sources)
 
@@ -257,6 +268,10 @@ def _embedded(index: CertificateIndex, hints: Hints) -> list[Signatory]:
     return carried if len(carried) == 1 else []
 
 
+def _stray(found: FoundRevocationList) -> str:
+    return f"the CRL of {rfc2253(found.crl.issuer)} is of a CA that the store does not have"
+
+
 def _source_of(problem: Problem) -> str:
     return _NUMBER_IN_FILE.sub("", problem.where)
 
@@ -269,7 +284,7 @@ def _kept(source: Iterable[object]) -> Iterable[object]:
 def _checked_policies(policies: Iterable[str]) -> frozenset[str]:
     if isinstance(policies, str) or not isinstance(policies, Iterable):
         policies = ()
-    required = frozenset(policies)
-    if not required or not all(isinstance(one, str) and one.replace(".", "").isdecimal() for one in required):
+    required = list(policies)
+    if not required or not all(isinstance(one, str) and _OID.fullmatch(one) for one in required):
         raise ConfigurationError("policies", "policies must be a list of dotted OIDs, of which a path must assert one.")
-    return required
+    return frozenset(required)

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from duisign._message_facts import MessageFacts
     from duisign._signature_element import SignatureElement
     from duisign.organisation_certificate import OrganisationCertificate
+    from duisign.request_id import RequestId
     from duisign.schema import Schema
     from duisign.trust import Hints, Signatory, Trust
 
@@ -158,12 +159,20 @@ class Verifier:
 
         `message`: the outer message, verified by whoever is trusted for it. This Verifier's trust is that in the S1SP:
         with a policy, `Policy.s1sp_signing_roles` and `s1sp_entity_ids` say who that may be; without, pin the S1SP's
-        own certificates. Raises UnsignedMessageError when there is no inner message, else what `verify` raises.
+        own certificates. Raises UnsignedMessageError when there is no inner message, else what `verify` raises; each
+        tells the RequestID of the outer message.
         """
         if not isinstance(message, VerifiedMessage):
             raise DocumentError(
                 "wrong-type", "An inner message is found in a VerifiedMessage: verify the outer one first."
             )
+        try:
+            return self._verify_inner(message)
+        except DuisignError as error:
+            error.request_id = _readable_identifier(lambda: message.request_id)
+            raise
+
+    def _verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
         check = None if self._policy is None else self._policy.check_inner
         *earlier, last = inner_documents(message)
         for document in earlier:
@@ -198,7 +207,7 @@ class Verifier:
         try:
             schema.validate_element(root)
         except SchemaError as error:
-            _describe(error, root, None, ())
+            _describe(error, root, None, (), None)
             raise
         return verify() if message is None else message
 
@@ -251,12 +260,12 @@ class Verifier:
                 )
             signer = _signer_of(signatories, signature)
             if check is None:
-                return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer)
+                return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer, self._policy)
             facts = message_facts(root)
             check(signer.certificate, facts)
-            return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer)
+            return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer, self._policy)
         except DuisignError as error:
-            _describe(error, root, hints, signatories)
+            _describe(error, root, hints, signatories, self._policy)
             raise
 
     def _usable(self, signatories: Sequence[Signatory]) -> Sequence[Signatory]:
@@ -301,14 +310,25 @@ def _signer_of(signatories: Sequence[Signatory], signature: SignatureElement) ->
     return signer
 
 
-def _describe(error: DuisignError, root: _Element, hints: Hints | None, signatories: Sequence[Signatory]) -> None:
+def _describe(
+    error: DuisignError,
+    root: _Element,
+    hints: Hints | None,
+    signatories: Sequence[Signatory],
+    policy: Policy | None,
+) -> None:
     """Tell the receiver of a refusal whom and what it is about, as far as the message says."""
-    try:
-        identifier = sole_identifier(message_facts(root).request_ids)
-        error.request_id = None if identifier is None else str(identifier)
-    except DuisignError:
-        error.request_id = None
-    if len(signatories) == 1 and signatories[0].certificate is not None:
-        error.signer = signatories[0].certificate.facts()
+    error.request_id = _readable_identifier(lambda: sole_identifier(message_facts(root).request_ids))
+    certificate = signatories[0].certificate if len(signatories) == 1 else None
+    if certificate is not None:
+        error.signer = certificate.facts(certificate.role if policy is None else policy.role_of(certificate))
     else:
         error.signer = named_signer(hints)
+
+
+def _readable_identifier(read: Callable[[], RequestId | None]) -> str | None:
+    try:
+        identifier = read()
+    except DuisignError:
+        return None
+    return None if identifier is None else str(identifier)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from cryptography import x509
 
 import duisign
 from duisign import PinnedCertificates, SmkiTrust
 from duisign.certificate_source import certificates_of
+from duisign.testing import Smki
 
 NOW = dt.datetime(2024, 6, 1, tzinfo=dt.UTC)
 """All of the store was valid then; some of it has expired since."""
@@ -46,7 +46,9 @@ def test_self_signed_ones_sign_and_verify_pinned(dcc_keystore):
     assert verified >= 15
 
 
-def test_self_signed_ones_have_no_path(published, smki):
+def test_self_signed_ones_have_no_path(published):
+    """Though a CA of the name that they give as their issuer's leads to a root, and though they are among the roots."""
+    smki = Smki.create(now=NOW)
     found, _ = certificates_of(published)
     own = []
     for one in found:
@@ -59,16 +61,21 @@ def test_self_signed_ones_have_no_path(published, smki):
             continue
         own.append(certificate)
     assert own, "the store has certificates that are signed by their own key"
-    trust = SmkiTrust(
-        [smki.root.certificate],
-        [smki.issuing_ca.certificate],
-        published,
-        policies=["1.2.826.0.1.8641679.1.2.1.4"],
-        check_revocation=False,
-        now=NOW,
-    )
     assert len(PinnedCertificates(own, now=NOW)) == len(own)
+    namesake = smki.issue_authority(common_name="Z1").certificate
     for certificate in own:
-        assert isinstance(certificate, x509.Certificate)
-        with pytest.raises(duisign.CertificateError):
-            trust.validate(certificate)
+        assert certificate.issuer == namesake.subject
+        for roots in ([smki.root.certificate], [smki.root.certificate, certificate]):
+            trust = SmkiTrust(
+                roots,
+                [namesake],
+                published,
+                policies=["1.2.826.0.1.8641679.1.2.1.4"],
+                check_revocation=False,
+                now=NOW,
+                # They lack it; nothing but the signature is to be wrong with them.
+                accept_missing_authority_key_identifier=True,
+            )
+            with pytest.raises(duisign.CertificatePathError) as caught:
+                trust.validate(certificate)
+            assert "signature failure" in str(caught.value)

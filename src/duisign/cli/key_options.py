@@ -61,6 +61,5 @@ def _note_problems(sources: list[Path], password: Password | None) -> None:
     """Say everything that is wrong with sources of which no ring can be made; its error names the first only."""
     from duisign.key_source import read_keys
 
-    _, problems = read_keys(sources, password)
-    for problem in problems:
+    for problem in read_keys(sources, password).problems:
         note(f"{problem.where}: {problem.sentence}")

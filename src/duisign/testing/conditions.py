@@ -91,6 +91,8 @@ def make_conditions(smki: Smki) -> dict[str, Condition]:
     add("crl-without-number", party(), "crl", [smki.crl(number=None), good[1]])
     add("crl-delta", party(), "crl", [smki.crl(extensions=[x509.DeltaCRLIndicator(1)]), good[1]])
     add("crl-partial", party(), "crl", [smki.crl(extensions=[_ONLY_USERS]), good[1]])
+    unknown = smki.issue_authority(common_name="another duisign test CA")
+    add("crl-of-unknown-ca", party(), None, [*good, smki.crl(issuer=unknown)])
     revoked = party()
     lower = [smki.crl([revoked], number=2), smki.crl(number=1), good[1]]
     add("crl-number-lower", revoked, "certificate-revoked", lower)
