@@ -25,8 +25,8 @@ from competitors import OURS, TREE_LANE, Call, Remote, Task, named
 from documents import SIZES
 from duisign._byte_lane import canonical_document
 from duisign._markup import splice
-from duisign._signature_element import digest_for_signing
 from duisign._signature_frame import SignatureFrame
+from duisign._signature_place import digest_for_signing
 from duisign._usual_signature import belongs_to, usual_signature
 from duisign.document import DocumentReader
 from duisign.limits import MAX_DEPTH
@@ -49,7 +49,8 @@ def _signature(task: Task) -> Call:
     """What makes a Signature of a digest, but for ECDSA, whose answer is known."""
     before, behind = _frame(task.signed)
     der = task.identity.private_key.sign(bytes(32), _PREHASHED)
-    frame = SignatureFrame(_canonical_start(task.signed), before, before, behind, lambda digest, algorithm: der, None)
+    start = _canonical_start(task.signed)
+    frame = SignatureFrame(start, sha256(start).copy, before, before, behind, lambda digest, algorithm: der, None)
     digest = sha256(task.document).digest()
     return lambda: frame.signature(digest, False)
 

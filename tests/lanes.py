@@ -11,7 +11,7 @@ from itertools import product
 
 from duisign._byte_lane import canonical_document
 from duisign._markup import splice, strip
-from duisign._signature_element import digest_for_signing
+from duisign._signature_place import digest_for_signing
 from duisign.document import DocumentReader
 from duisign.errors import DuisignError
 

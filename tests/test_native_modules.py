@@ -25,6 +25,7 @@ MODULES = [
     "_request_id",
     "_signature_element",
     "_signature_frame",
+    "_signature_place",
     "_signature_value",
     "_start_tag",
     "_tree_lane",

@@ -55,11 +55,12 @@ def canonical_document(
     cdef Scan scan
     cdef bytes rest
     cdef Decline decline
-    cdef bytes room = PyBytes_FromStringAndSize(NULL, len(document))
-    scan_open(
-        &scan, &out, document, <unsigned char*> PyBytes_AS_STRING(room), algorithm, strip, replace, max_depth, digest
-    )
+    cdef bytes room
+    scan_open(&scan, &out, document, algorithm, strip, replace, max_depth, digest)
     try:
+        if strip or replace:
+            room = PyBytes_FromStringAndSize(NULL, len(document))
+            scan.rest = <unsigned char*> PyBytes_AS_STRING(room)
         decline = scan_run(&scan)
         if decline:
             return REASONS[decline]
@@ -117,7 +118,7 @@ cdef class ByteLane:
         # The result, in which what is left of the document is put together when something is dropped.
         room_length = len(<bytes> document) + self.frame.length(False)
         scan_open(
-            &scan, &out, <bytes> document, NULL, self.algorithm, self.strip, self.replace, self.max_depth, True
+            &scan, &out, <bytes> document, self.algorithm, self.strip, self.replace, self.max_depth, True
         )
         try:
             if self.strip or self.replace:

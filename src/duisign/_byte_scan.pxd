@@ -47,7 +47,8 @@ cdef struct Scan:
     bint signature_met
     bint in_signature
     const unsigned char* signature_start
-    # borrowed, as long as the document: what is left of it, once something is dropped; NULL if nothing may be
+    # borrowed, as long as the document: what is left of it, once something is dropped. Whoever opens a scan that may
+    # drop anything sets it before the scan runs; NULL before
     unsigned char* rest
     size_t rest_length
     # document octets from here on are not in rest yet
@@ -59,8 +60,7 @@ cdef struct Scan:
 
 
 cdef int scan_open(
-    Scan* scan, Octets* out, bytes document, unsigned char* room, int algorithm, bint strip, bint replace,
-    int max_depth, bint digest,
+    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
 ) except -1
 cdef void scan_free(Scan* scan) noexcept
 cdef Decline scan_run(Scan* scan) except DECLINES

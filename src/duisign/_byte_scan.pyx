@@ -374,8 +374,7 @@ cdef bint read_document(Scan* scan) noexcept nogil:
 
 
 cdef int scan_open(
-    Scan* scan, Octets* out, bytes document, unsigned char* room, int algorithm, bint strip, bint replace,
-    int max_depth, bint digest,
+    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
 ) except -1:
     cdef Lane* lane = &scan.lane
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
@@ -400,7 +399,7 @@ cdef int scan_open(
     scan.after_cdata = scan.binds_ds = scan.empty_root = scan.signature_met = scan.in_signature = False
     scan.splice = 0
     scan.open = scan.inline_open
-    scan.rest = room
+    scan.rest = NULL
     scan.rest_length = 0
     scan.out_of_memory = False
     return 0

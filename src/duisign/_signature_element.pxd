@@ -1,16 +1,7 @@
-# A Signature of the wire profile, found in a tree and read.
+# A Signature of the wire profile, read.
 
 from lxml.includes.etreepublic cimport _Element
 from lxml.includes.tree cimport xmlNode
-
-
-cdef struct Places:
-    # the Signature that is a child of the root, or NULL
-    xmlNode* outer
-    int outer_count
-    int inner_count
-    int misplaced_count
-    bint too_deep
 
 
 cdef class SignatureElement:
@@ -29,5 +20,3 @@ cdef class SignatureElement:
     cdef readonly bytes digest_value
     cdef readonly bytes der_signature
 
-
-cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1

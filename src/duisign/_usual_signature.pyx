@@ -17,7 +17,8 @@ from libc.string cimport memcmp, memcpy, strcmp
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport xmlNs
 
-from duisign._signature_element cimport Places, SignatureElement, locate
+from duisign._signature_element cimport SignatureElement
+from duisign._signature_place cimport Places, locate
 from duisign._signature_value cimport decode_base64, der_from_raw
 
 from duisign import limits

@@ -16,8 +16,9 @@ from lxml import etree
 
 from duisign._byte_lane import ByteLane
 from duisign._markup import splice, strip
-from duisign._signature_element import digest_for_signing, read_signature
+from duisign._signature_element import read_signature
 from duisign._signature_frame import SignatureFrame
+from duisign._signature_place import digest_for_signing
 from duisign.algorithms import KeyInfo, Profile
 from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_index import CertificateIndex

@@ -13,7 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from duisign._signature_element import check_signatures
+from duisign._signature_place import check_signatures
 from duisign._tree_lane import canonicalize_document, canonicalize_element
 from duisign.errors import DuisignError
 from duisign.external_key import KEY_OCTETS, ORDER

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from duisign._signature_element import digest_for_signing
+from duisign._signature_place import digest_for_signing
 from duisign._tree_lane import canonicalize_element
 from duisign.errors import DuisignError
 from duisign.limits import MAX_DEPTH

@@ -1,0 +1,33 @@
+# Where the Signatures of a document stand.
+
+from libc.string cimport strcmp
+
+from lxml.includes.etreepublic cimport _Element
+from lxml.includes.tree cimport xmlNode
+
+
+cdef enum:
+    # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
+    LONG_WALK = 32768
+
+
+cdef struct Places:
+    # the Signature that is a child of the root, or NULL
+    xmlNode* outer
+    int outer_count
+    int inner_count
+    int misplaced_count
+    bint too_deep
+
+
+cdef const char* DSIG
+
+
+cdef inline bint is_named(const xmlNode* node, const char* uri, const char* name) noexcept nogil:
+    return (
+        strcmp(<const char*> node.name, name) == 0
+        and node.ns != NULL and node.ns.href != NULL and strcmp(<const char*> node.ns.href, uri) == 0
+    )
+
+
+cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1

@@ -1,0 +1,6 @@
+from lxml.etree import _Element
+
+def check_signatures(root: _Element, max_depth: int, size: int) -> None: ...
+def digest_for_signing(
+    root: _Element, algorithm: int, replace: bool, max_depth: int, size: int, exists_sentence: str
+) -> tuple[bytes, bool, int, bool]: ...
