@@ -108,7 +108,7 @@ def test_settings_can_be_checked(folder):
             [],
             {"DUISIGN_SERVICE_TLS_CERTIFICATE": "service.toml", "DUISIGN_SERVICE_TLS_KEY": "service.toml"},
             2,
-            "The files of tls cannot be read",
+            "The files of tls.certificate and tls.key cannot be read",
         ),
     ],
 )
@@ -396,6 +396,93 @@ def test_mutual_tls(folder, request_document, verifier):
         service.event("reloaded")
         assert sign(service, request_document, context=known)[0] == 200
     assert "request" in {one["event"] for one in service.events}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_certificate_without_its_key_leaves_the_old_one_in_force(folder, request_document, workers):
+    """As between the two steps of a renewal."""
+    make_tls(folder)
+    env = {
+        "DUISIGN_SERVICE_TLS_CERTIFICATE": str(folder / "server.pem"),
+        "DUISIGN_SERVICE_TLS_KEY": str(folder / "server.key"),
+    }
+    caller = ssl.create_default_context(cafile=folder / "test CA.pem")
+    with running("-c", folder / "service.toml", "--workers", workers, env=env) as service:
+
+        def serial_numbers():
+            found = set()
+            for _ in range(20):
+                with (
+                    socket.create_connection(("127.0.0.1", service.port), timeout=SECONDS) as plain,
+                    caller.wrap_socket(plain, server_hostname="localhost") as connection,
+                ):
+                    octets = connection.getpeercert(binary_form=True)
+                found.add(x509.load_der_x509_certificate(octets).serial_number)
+            return found
+
+        old = (folder / "server.pem").read_bytes()
+        new = (folder / "client.pem").read_bytes()
+        assert serial_numbers() == {x509.load_pem_x509_certificate(old).serial_number}
+        (folder / "server.pem").write_bytes(new)
+        service.send(signal.SIGHUP)
+        assert "tls.key" in service.event("reload-failed")["sentence"]
+        assert serial_numbers() == {x509.load_pem_x509_certificate(old).serial_number}
+        (folder / "server.key").write_bytes((folder / "client.key").read_bytes())
+        service.send(signal.SIGHUP)
+        for number in range(1, workers + 1):
+            service.event("reloaded", number)
+        assert serial_numbers() == {x509.load_pem_x509_certificate(new).serial_number}
+        assert sign(service, request_document, context=caller)[0] == 200
+
+
+def test_nobody_is_asked_for_the_passphrase_of_tls(folder):
+    make_tls(folder)
+    key = serialization.load_pem_private_key((folder / "server.key").read_bytes(), None)
+    encrypted = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    (folder / "server.key").write_bytes(encrypted)
+    env = {
+        "DUISIGN_SERVICE_TLS_CERTIFICATE": str(folder / "server.pem"),
+        "DUISIGN_SERVICE_TLS_KEY": str(folder / "server.key"),
+    }
+    status, sentence = refused("-c", folder / "service.toml", "--check", env=env)
+    assert status == 2
+    assert sentence.startswith("duisign: The key of tls.key is encrypted")
+
+
+def test_a_worker_begins_with_what_its_siblings_have(folder, request_document):
+    """Whatever became of the files since."""
+    token = secrets.token_urlsafe(32)
+    (folder / "token").write_text(token)
+    env = {"DUISIGN_SERVICE_AUTHENTICATION_TOKEN_FILES": str(folder / "token")}
+    with running("-c", folder / "service.toml", "--workers", 2, env=env) as service:
+
+        def ask(path="/metrics"):
+            return service.ask("GET", path, headers={"Authorization": f"Bearer {token}"})
+
+        def processes():
+            return {one["process"] for one in service.named("request")}
+
+        while len(processes()) < 2:
+            assert ask()[0] == 200
+        (folder / "token").write_text("short")
+        service.send(signal.SIGHUP)
+        service.event("reload-failed")
+        assert b'duisign_reloads_total{outcome="failed"} 1.0' in ask()[2]
+        old = processes()
+        # So that it is no worker that has just begun.
+        time.sleep(1.1)
+        os.kill(min(old), signal.SIGKILL)
+        service.event("worker-ended")
+        end = time.monotonic() + SECONDS
+        while processes() <= old:
+            assert time.monotonic() < end
+            assert ask()[0] == 200
+        assert not service.named("worker-failed")
+        assert len(service.named("reload-failed")) == 1
 
 
 def test_the_log_has_no_payload(folder, request_document, signed):
