@@ -8,11 +8,13 @@ import gc
 import signal
 import socket
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
 
+from duisign.service.connection import Connection
 from duisign.service.settings import BACKLOG, Settings
 
 if TYPE_CHECKING:
@@ -27,7 +29,7 @@ def _make_config(settings: Settings, application: Application, tls: ServerTls) -
     server = settings.server
     config = uvicorn.Config(
         application,
-        http="httptools",
+        http=partial(Connection, seconds=server.request_timeout),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         interface="asgi3",
