@@ -6,7 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from duisign.errors import ConfigurationError
+from duisign.errors import DuisignError
 from duisign.service.batch_api import BatchApi
 from duisign.service.dcc_api import DccApi
 from duisign.service.event_log import EventLog
@@ -66,7 +66,7 @@ class Application:
         try:
             await asyncio.to_thread(self._state.reload)
             self._state.tls.reload()
-        except ConfigurationError as error:
+        except DuisignError as error:
             self.metrics.reload("failed")
             self._log.write("reload-failed", code=error.code, sentence=str(error))
             return False

@@ -24,7 +24,7 @@ class State:
     def reload(self) -> None:
         """Read all again but the certificate of TLS, which is only checked: `tls.reload` takes it.
 
-        Raises ConfigurationError; what is broken stays as it was, and what stands behind it here.
+        Raises as `Engine.reload` does; what is broken stays as it was, and what stands behind it here.
         """
         self.tls.check()
         self.callers.reload()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from duisign.errors import ConfigurationError
+from duisign.errors import DuisignError
 from duisign.service.metrics import Metrics
 from duisign.service.server import SIGNALS
 from duisign.service.worker import run_worker
@@ -126,7 +126,7 @@ class Supervisor:
         try:
             self._state.reload()
             self._state.tls.reload()
-        except ConfigurationError as error:
+        except DuisignError as error:
             self._metrics.reload("failed")
             self._log.write("reload-failed", code=error.code, sentence=str(error))
             return
