@@ -299,6 +299,14 @@ def test_workers_count_together(folder, request_document):
         assert text.count("# TYPE duisign_key_expiry_timestamp_seconds gauge") == 1
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_numbers_of_another_program_are_left_alone(folder, tmp_path, workers):
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "absent")}
+    with running("-c", folder / "service.toml", "--workers", workers, env=env) as service:
+        assert service.ask("GET", "/metrics")[0] == 200
+        assert service.stop() == 0
+
+
 def test_tokens(folder, request_document):
     tokens = [secrets.token_urlsafe(32) for _ in range(3)]
     (folder / "token").write_text(tokens[0] + "\n")

@@ -51,6 +51,7 @@ def serve(settings: Settings) -> None:
     if settings.server.workers == 1:
         from duisign.service.worker import run_worker
 
+        share_between_processes(None)
         run_worker(settings, application(), state.tls, sockets[0], log, mask=mask)
     else:
         from duisign.service.supervisor import Supervisor
