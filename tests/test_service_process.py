@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from service_process import SECONDS, refused, running
@@ -119,6 +120,26 @@ def test_it_does_not_begin_with_what_is_wrong_or_insecure(folder, options, env, 
     assert (found, sentence.count("\n")) == (status, 1), sentence
     assert sentence.startswith("duisign: ")
     assert words in sentence
+
+
+def test_refusals_name_settings_and_no_options(folder, smki):
+    key = serialization.load_pem_private_key((folder / "keys" / "user.key").read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    encrypted = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+    (folder / "encrypted.key").write_bytes(encrypted)
+    (folder / "both.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(b"key", key, smki.user.certificate, None, secret)
+    )
+    for text, name in (
+        ('key = "encrypted.key"\ncertificate = "keys/user.pem"', "signing.password_env or signing.password_file"),
+        ('key = "both.p12"\ncertificate = "keys/user.pem"', "signing.keyring"),
+        ('keyring = ["keys"]\ndcc_entity_id = "nonsense"', "signing.dcc_entity_id"),
+    ):
+        (folder / "wrong.toml").write_text(f"[signing]\n{text}\n")
+        status, sentence = refused("-c", folder / "wrong.toml", "--check")
+        assert status != 0
+        assert name in sentence
+        assert "--" not in sentence
 
 
 def test_a_port_that_is_taken(folder):

@@ -6,7 +6,7 @@ import contextlib
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duisign.certificate_source import certificates_of
 from duisign.errors import ConfigurationError, DuisignError
@@ -26,6 +26,9 @@ from duisign.signer import Signer
 from duisign.smki_trust import SmkiTrust
 from duisign.trust import PinnedCertificates
 from duisign.verifier import Verifier
+
+if TYPE_CHECKING:
+    from duisign.cli.exit_status import Failure
 
 __all__ = ["Engine", "KeyFact"]
 
@@ -172,13 +175,18 @@ class Engine:
         }
         if signing.is_single:
             return _single(signing, self._token, options)
-        return KeyRing(
-            signing.keyring,
-            password=_password(signing),
-            trust=self._smki if signing.check_path else None,
-            dcc_entity_id=signing.dcc_entity_id,
-            **options,
-        )
+        try:
+            return KeyRing(
+                signing.keyring,
+                password=_password(signing),
+                trust=self._smki if signing.check_path else None,
+                dcc_entity_id=signing.dcc_entity_id,
+                **options,
+            )
+        except ConfigurationError as error:
+            if error.code != "entity-id":
+                raise
+            raise refusal("signing.dcc_entity_id is an EUI-64: eight pairs of hexadecimal digits.") from None
 
 
 def _signs(status: KeyStatus) -> bool:
@@ -240,7 +248,7 @@ def _token_key(signing: SigningSettings) -> ExternalKey | None:
     try:
         return load_external_key(signing.token_key, _password(signing))
     except Failure as failure:
-        raise refusal(str(failure)) from None
+        raise _in_settings(failure) from None
 
 
 def _single(signing: SigningSettings, token: ExternalKey | None, options: Mapping[str, Any]) -> Signer:
@@ -254,7 +262,15 @@ def _single(signing: SigningSettings, token: ExternalKey | None, options: Mappin
         key = load_private_key(str(signing.key), _password(signing))
         return Signer(key, load_signing_certificate(str(signing.certificate), key), **options)
     except Failure as failure:
-        raise refusal(str(failure)) from None
+        raise _in_settings(failure) from None
+
+
+def _in_settings(failure: Failure) -> ConfigurationError:
+    """What the command line says, with the names of settings in place of its options."""
+    sentence = str(failure)
+    for option in ("password-env", "password-file", "keyring"):
+        sentence = sentence.replace(f"--{option}", f"signing.{option.replace('-', '_')}")
+    return refusal(sentence)
 
 
 def _password(signing: SigningSettings) -> Password | None:
