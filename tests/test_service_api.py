@@ -22,6 +22,7 @@ from duisign.service.settings import (
     SigningSettings,
     TrustSettings,
 )
+from duisign.service.state import State
 from duisign.testing import TEST_POLICY_OID, firmware_request
 from schema_set import DOCUMENT, write_set
 
@@ -42,7 +43,7 @@ def make(keys, *, server=None, signing=None, trust=None, log=False):
         signing=SigningSettings(**({"keyring": (keys,)} | (signing or {}))),
         trust=TrustSettings(**({"certificates": (keys / "user.pem", keys / "dcc.pem")} | (trust or {}))),
     )
-    return Application(settings, Engine(settings), EventLog(requests=log))
+    return Application(settings, State(settings), EventLog(requests=log))
 
 
 @pytest.fixture(scope="module")

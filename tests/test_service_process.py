@@ -18,6 +18,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from service_process import SECONDS, refused, running
@@ -109,7 +110,7 @@ def test_settings_can_be_checked(folder):
             [],
             {"DUISIGN_SERVICE_TLS_CERTIFICATE": "service.toml", "DUISIGN_SERVICE_TLS_KEY": "service.toml"},
             2,
-            "The files of tls cannot be read",
+            "The files of tls.certificate and tls.key cannot be read",
         ),
     ],
 )
@@ -134,6 +135,26 @@ def test_one_key_that_is_missing(smki, tmp_path, missing):
     status, sentence = refused("-c", tmp_path / "service.toml", "--check", cwd=tmp_path)
     assert (status, sentence.count("\n")) == (3, 1), sentence
     assert ("The PKCS #11 module cannot be loaded" if missing == "token_key" else "none.pem") in sentence
+
+
+def test_refusals_name_settings_and_no_options(folder, smki):
+    key = serialization.load_pem_private_key((folder / "keys" / "user.key").read_bytes(), None)
+    secret = serialization.BestAvailableEncryption(b"secret")
+    encrypted = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, secret)
+    (folder / "encrypted.key").write_bytes(encrypted)
+    (folder / "both.p12").write_bytes(
+        pkcs12.serialize_key_and_certificates(b"key", key, smki.user.certificate, None, secret)
+    )
+    for text, name in (
+        ('key = "encrypted.key"\ncertificate = "keys/user.pem"', "signing.password_env or signing.password_file"),
+        ('key = "both.p12"\ncertificate = "keys/user.pem"', "signing.keyring"),
+        ('keyring = ["keys"]\ndcc_entity_id = "nonsense"', "signing.dcc_entity_id"),
+    ):
+        (folder / "wrong.toml").write_text(f"[signing]\n{text}\n")
+        status, sentence = refused("-c", folder / "wrong.toml", "--check")
+        assert status != 0
+        assert name in sentence
+        assert "--" not in sentence
 
 
 def test_a_port_that_is_taken(folder):
@@ -314,6 +335,14 @@ def test_workers_count_together(folder, request_document):
         assert text.count("# TYPE duisign_key_expiry_timestamp_seconds gauge") == 1
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_numbers_of_another_program_are_left_alone(folder, tmp_path, workers):
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "absent")}
+    with running("-c", folder / "service.toml", "--workers", workers, env=env) as service:
+        assert service.ask("GET", "/metrics")[0] == 200
+        assert service.stop() == 0
+
+
 def test_tokens(folder, request_document):
     tokens = [secrets.token_urlsafe(32) for _ in range(3)]
     (folder / "token").write_text(tokens[0] + "\n")
@@ -411,6 +440,93 @@ def test_mutual_tls(folder, request_document, verifier):
         service.event("reloaded")
         assert sign(service, request_document, context=known)[0] == 200
     assert "request" in {one["event"] for one in service.events}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_certificate_without_its_key_leaves_the_old_one_in_force(folder, request_document, workers):
+    """As between the two steps of a renewal."""
+    make_tls(folder)
+    env = {
+        "DUISIGN_SERVICE_TLS_CERTIFICATE": str(folder / "server.pem"),
+        "DUISIGN_SERVICE_TLS_KEY": str(folder / "server.key"),
+    }
+    caller = ssl.create_default_context(cafile=folder / "test CA.pem")
+    with running("-c", folder / "service.toml", "--workers", workers, env=env) as service:
+
+        def serial_numbers():
+            found = set()
+            for _ in range(20):
+                with (
+                    socket.create_connection(("127.0.0.1", service.port), timeout=SECONDS) as plain,
+                    caller.wrap_socket(plain, server_hostname="localhost") as connection,
+                ):
+                    octets = connection.getpeercert(binary_form=True)
+                found.add(x509.load_der_x509_certificate(octets).serial_number)
+            return found
+
+        old = (folder / "server.pem").read_bytes()
+        new = (folder / "client.pem").read_bytes()
+        assert serial_numbers() == {x509.load_pem_x509_certificate(old).serial_number}
+        (folder / "server.pem").write_bytes(new)
+        service.send(signal.SIGHUP)
+        assert "tls.key" in service.event("reload-failed")["sentence"]
+        assert serial_numbers() == {x509.load_pem_x509_certificate(old).serial_number}
+        (folder / "server.key").write_bytes((folder / "client.key").read_bytes())
+        service.send(signal.SIGHUP)
+        for number in range(1, workers + 1):
+            service.event("reloaded", number)
+        assert serial_numbers() == {x509.load_pem_x509_certificate(new).serial_number}
+        assert sign(service, request_document, context=caller)[0] == 200
+
+
+def test_nobody_is_asked_for_the_passphrase_of_tls(folder):
+    make_tls(folder)
+    key = serialization.load_pem_private_key((folder / "server.key").read_bytes(), None)
+    encrypted = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    (folder / "server.key").write_bytes(encrypted)
+    env = {
+        "DUISIGN_SERVICE_TLS_CERTIFICATE": str(folder / "server.pem"),
+        "DUISIGN_SERVICE_TLS_KEY": str(folder / "server.key"),
+    }
+    status, sentence = refused("-c", folder / "service.toml", "--check", env=env)
+    assert status == 2
+    assert sentence.startswith("duisign: The key of tls.key is encrypted")
+
+
+def test_a_worker_begins_with_what_its_siblings_have(folder, request_document):
+    """Whatever became of the files since."""
+    token = secrets.token_urlsafe(32)
+    (folder / "token").write_text(token)
+    env = {"DUISIGN_SERVICE_AUTHENTICATION_TOKEN_FILES": str(folder / "token")}
+    with running("-c", folder / "service.toml", "--workers", 2, env=env) as service:
+
+        def ask(path="/metrics"):
+            return service.ask("GET", path, headers={"Authorization": f"Bearer {token}"})
+
+        def processes():
+            return {one["process"] for one in service.named("request")}
+
+        while len(processes()) < 2:
+            assert ask()[0] == 200
+        (folder / "token").write_text("short")
+        service.send(signal.SIGHUP)
+        service.event("reload-failed")
+        assert b'duisign_reloads_total{outcome="failed"} 1.0' in ask()[2]
+        old = processes()
+        # So that it is no worker that has just begun.
+        time.sleep(1.1)
+        os.kill(min(old), signal.SIGKILL)
+        service.event("worker-ended")
+        end = time.monotonic() + SECONDS
+        while processes() <= old:
+            assert time.monotonic() < end
+            assert ask()[0] == 200
+        assert not service.named("worker-failed")
+        assert len(service.named("reload-failed")) == 1
 
 
 def test_the_log_has_no_payload(folder, request_document, signed):

@@ -19,4 +19,3 @@ cdef class SignatureElement:
     cdef readonly object profile
     cdef readonly bytes digest_value
     cdef readonly bytes der_signature
-

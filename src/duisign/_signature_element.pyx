@@ -8,7 +8,7 @@ from libc.string cimport strcmp, strlen
 
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
-    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
+    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode,
 )
 
 from duisign._signature_place cimport DSIG, LONG_WALK, Places, is_named, locate
@@ -19,7 +19,7 @@ from hashlib import sha256
 
 from duisign import limits
 from duisign.algorithms import Profile
-from duisign.errors import DocumentError, SignatureFormatError, UnsignedMessageError
+from duisign.errors import SignatureFormatError, UnsignedMessageError
 
 cdef const char* DSIG11 = b"http://www.w3.org/2009/xmldsig11#"
 cdef const char* EXCLUSIVE_C14N = b"http://www.w3.org/2001/10/xml-exc-c14n#"

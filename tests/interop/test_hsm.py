@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -459,3 +460,43 @@ def test_a_token_that_is_not_there_at_first(server: TokenServer, hsm: SoftHsm, i
     assert caught.value.code == "key-unavailable"
     server.start()
     assert pinned(identity.certificate).verify(signer.sign(b"<a/>"))
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_token_that_goes_away_from_the_service(
+    server: TokenServer, hsm: SoftHsm, identity: Identity, tmp_path: Path, workers: int
+) -> None:
+    """Each request has an answer, a reload without the token changes nothing, and what comes back signs again."""
+    uri = hsm.uri("duis", "own", library("p11-kit-client.so"))
+    settings = (
+        f"[server]\nport = 0\nworkers = {workers}\n"
+        f'[signing]\ntoken_key = "{uri}"\ncertificate = "{identity.certificate_file}"\npassword_env = "DUIS_PIN"\n'
+    )
+    (tmp_path / "service.toml").write_text(settings)
+    verify = pinned(identity.certificate).verify
+    environment = {**os.environ, "DUIS_PIN": PIN}
+    with running("--config", tmp_path / "service.toml", env=environment) as service:
+        ask = partial(service.ask, "POST", "/v1/sign", b"<a/>", XML)
+        assert verify(ask()[2])
+        server.kill()
+        status, _, problem = ask()
+        assert (status, json.loads(problem)["code"]) == (503, "key-unavailable")
+        service.send(signal.SIGHUP)
+        assert service.event("reload-failed")["code"] == "key-unavailable"
+        if workers > 1:
+            # One that begins while the token is away.
+            os.kill(service.named("request")[-1]["process"], signal.SIGKILL)
+            service.event("worker-ended")
+        for _ in range(4 * workers):
+            assert ask()[0] == 503
+        server.start()
+        for _ in range(4 * workers):
+            assert verify(ask()[2])
+        service.send(signal.SIGHUP)
+        service.event("reloaded", workers)
+        assert not service.named("failure")
+        assert not service.named("worker-failed")
+    server.kill()
+    code, said = refused("--config", tmp_path / "service.toml", "--check", env=environment)
+    assert code != 0
+    assert "The token of the key does not answer" in said

@@ -16,7 +16,8 @@ class ExitStatus(enum.IntEnum):
     KEY_MISSING = 3
     """A key or certificate is not given, cannot be found, or cannot be used."""
     NOT_VALID = 10
-    """Verification refused the message, a certificate is not valid, or a party of a key ring has no key that signs."""
+    """Verification refused the message, a document is not valid by its schema, a certificate is not valid, or a party
+    of a key ring has no key that signs."""
 
 
 class Failure(Exception):

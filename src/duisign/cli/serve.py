@@ -54,7 +54,7 @@ def serve(
     try:
         settings = read_settings(config, host=host, port=port, workers=workers)
         if check:
-            for problem in server.check(settings).problems:
+            for problem in server.check(settings):
                 note(problem)
             note("The settings are in order.")
         else:

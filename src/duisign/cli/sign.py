@@ -136,8 +136,8 @@ def sign(
     output folder, which is written whole or not at all. What is there already is replaced, unless --resume skips it.
     One document that cannot be signed does not keep the others from it.
 
-    The exit status is 0 if all documents are signed. Otherwise it is the highest that applies: 3 if no key or
-    certificate is given or usable, 2 for anything else.
+    The exit status is 0 if all documents are signed. Otherwise it is the highest that applies: 10 if one is not valid
+    by --schema, 3 if no key or certificate is given or usable, 2 for anything else.
     """
     if (certificate_file is not None and cert is not None) or (key_file is not None and key is not None):
         raise Failure("Give certificate and key as arguments or as options, not both.")

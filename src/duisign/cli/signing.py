@@ -5,7 +5,7 @@ from __future__ import annotations
 from duisign._markup import splice, strip
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.document import DocumentReader
-from duisign.errors import DuisignError, ExternalKeyError, SignatureExistsError, SigningKeyError
+from duisign.errors import DuisignError, ExternalKeyError, SchemaError, SignatureExistsError, SigningKeyError
 from duisign.key_info import DSIG
 
 __all__ = ["changes", "refusal"]
@@ -20,7 +20,7 @@ def refusal(error: DuisignError) -> Failure:
     if isinstance(error, SigningKeyError):
         sender = "" if error.request_id is None else f" RequestID: {error.request_id}."
         return Failure(f"{error}{sender}", ExitStatus.KEY_MISSING)
-    return Failure(str(error))
+    return Failure(str(error), ExitStatus.NOT_VALID if isinstance(error, SchemaError) else ExitStatus.ERROR)
 
 
 def changes(document: bytes, signed: bytes) -> tuple[int, bool]:

@@ -6,8 +6,7 @@ import asyncio
 from functools import partial
 from typing import TYPE_CHECKING
 
-from duisign.errors import ConfigurationError
-from duisign.service.authentication import Callers
+from duisign.errors import DuisignError
 from duisign.service.batch_api import BatchApi
 from duisign.service.dcc_api import DccApi
 from duisign.service.event_log import EventLog
@@ -21,8 +20,8 @@ from duisign.service.runner import INLINE_OCTETS, Runner
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-    from duisign.service.engine import Engine
     from duisign.service.settings import Settings
+    from duisign.service.state import State
 
 __all__ = ["Application"]
 
@@ -30,13 +29,13 @@ __all__ = ["Application"]
 class Application:
     """The service of one process. Raises ConfigurationError.
 
-    `engine`: made of the same settings; several processes may have begun with one.
+    `state`: made of the same settings; several processes may have begun with one.
     """
 
-    def __init__(self, settings: Settings, engine: Engine, log: EventLog) -> None:
-        self._engine = engine
+    def __init__(self, settings: Settings, state: State, log: EventLog) -> None:
+        self._state = state
         self._log = log
-        self._callers = Callers(settings)
+        engine = state.engine
         self.metrics = Metrics(lambda: engine.keys)
         runner = Runner(0 if engine.waits else INLINE_OCTETS)
         dcc = DccApi(engine, runner, preserve_counter=settings.signing.preserve_counter)
@@ -56,21 +55,21 @@ class Application:
             "/openapi.json": get(endpoint=probes.openapi),
             "/docs": get(endpoint=probes.docs),
         }
-        self._gate = Gate(addresses, self._callers, self.metrics, log, settings.server)
+        self._gate = Gate(addresses, state.callers, self.metrics, log, settings.server)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
         await self._gate(scope, receive, send)
 
     async def reload(self) -> bool:
-        """Read keys, trust and tokens again, while requests go on; whether all of it could be read."""
+        """Read all of the state again, while requests go on; whether all of it could be read."""
         try:
-            await asyncio.to_thread(self._engine.reload)
-            await asyncio.to_thread(self._callers.reload)
-        except ConfigurationError as error:
+            await asyncio.to_thread(self._state.reload)
+            self._state.tls.reload()
+        except DuisignError as error:
             self.metrics.reload("failed")
             self._log.write("reload-failed", code=error.code, sentence=str(error))
             return False
         self.metrics.reload("ok")
-        self._log.write("reloaded", problems=self._engine.problems)
+        self._log.write("reloaded", problems=self._state.engine.problems)
         return True

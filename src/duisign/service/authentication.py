@@ -18,6 +18,7 @@ MIN_TOKEN_OCTETS = 24
 """Octets of a token: 128 bits in base64, and none that a person made up."""
 
 _MAX_TOKEN_OCTETS = 4096
+_READ = frozenset({b"host", b"authorization", b"origin"})
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _Headers = Iterable[tuple[bytes, bytes]]
 
@@ -38,15 +39,14 @@ class Callers:
 
     def check(self, headers: _Headers) -> None:
         """Raise RequestError unless a request with this head may be answered."""
-        host, authorization, origin = b"", b"", None
+        found: dict[bytes, bytes] = {}
         for name, value in headers:
-            if name == b"host":
-                host = value
-            elif name == b"authorization":
-                authorization = value
-            elif name == b"origin":
-                origin = value
-        if self._tokens and not self._knows(authorization):
+            if name in _READ:
+                if name in found:
+                    # A proxy in front may have read the other one.
+                    raise RequestError("header-repeated", f"{name.decode().title()} stands once in a head.", 400)
+                found[name] = value
+        if self._tokens and not self._knows(found.get(b"authorization", b"")):
             raise RequestError(
                 "unauthorized",
                 "The request shows no bearer token that is known here: send Authorization: Bearer TOKEN.",
@@ -57,9 +57,9 @@ class Callers:
             return
         # Without authentication all that tells a program of this machine from a page in its browser is what the
         # browser adds. A page cannot leave it out.
-        if origin is not None:
+        if b"origin" in found:
             raise RequestError("origin-refused", "A browser sent this for a page of somebody else's.", 403)
-        if _name(host) not in self._names:
+        if _name(found.get(b"host", b"")) not in self._names:
             raise RequestError(
                 "host-refused",
                 "The request calls the service by a name that it does not have: server.allowed_hosts.",

@@ -23,6 +23,7 @@ _ERRORS = {
     "405": "Another method is meant.",
     "408": "The request took too long to come.",
     "413": "The body is too large.",
+    "431": "The headers are too large.",
     "503": "Too many requests at once, or one that took too long; Retry-After says when to come again.",
 }
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from duisign.certificate_source import certificates_of
-from duisign.errors import ConfigurationError
+from duisign.errors import ConfigurationError, DuisignError
 from duisign.external_key import ExternalKey
 from duisign.key_password import Password, password_from_environment, password_from_file
 from duisign.key_ring import KeyRing
@@ -58,6 +59,8 @@ class Engine:
         self._schemas = {folder: None if folder is None else Schema.from_folder(folder) for folder in folders}
         self._verifier = self._make_verifier()
         self._token = _token_key(settings.signing)
+        self._is_open = True
+        self._refused: ConfigurationError | None = None
         self._signs = self._make_signing()
 
     @property
@@ -66,15 +69,18 @@ class Engine:
         return self._token is not None
 
     def after_fork(self) -> None:
-        """Open the token anew: in a process that was forked it is not open. Raises ConfigurationError."""
-        if self._token is not None:
-            self._token = _token_key(self._settings.signing)
-            self._signs = self._make_signing()
+        """Open the token anew, since in a process that was forked it is not open; or later, if it is away now."""
+        self._is_open = self._token is None
+        with self._lock, contextlib.suppress(DuisignError):
+            self._open()
 
     def sign(self, document: bytes, *, preserve_counter: bool) -> bytes:
         """The signed document; raises DuisignError."""
         if self._signs is None:
             raise RequestError("not-configured", "This service does not sign: its settings name no key.", 501)
+        if not self._is_open:
+            with self._lock:
+                self._open()
         if not preserve_counter:
             document = self._counter.set(document)
         return self._signs.sign(document)
@@ -86,7 +92,10 @@ class Engine:
         return self._verifier.receive(document)
 
     def reload(self) -> None:
-        """Read keys, certificates and CRLs again; raises ConfigurationError, and what was broken stays as it was."""
+        """Read keys, certificates and CRLs again; what was broken stays as it was.
+
+        Raises ConfigurationError, and ExternalKeyError if the token does not answer.
+        """
         with self._lock:
             if self._smki is not None:
                 self._smki.reload()
@@ -94,8 +103,11 @@ class Engine:
                 self._verifier = self._make_verifier()
             if isinstance(self._signs, KeyRing):
                 self._signs.reload()
-            else:
+            elif self._is_open:
                 self._signs = self._make_signing()
+            else:
+                self._refused = None
+                self._open()
 
     @property
     def problems(self) -> list[str]:
@@ -124,6 +136,23 @@ class Engine:
         """Whether what the settings want done can be done: some key signs now."""
         return self._signs is None or any(one.signs for one in self.keys)
 
+    def _open(self) -> None:
+        """Open the token, unless it is; raises ConfigurationError, ExternalKeyError."""
+        if self._is_open:
+            return
+        if self._refused is not None:
+            # Tokens lock themselves when a PIN is tried again and again.
+            raise self._refused.with_traceback(None)
+        from duisign.pkcs11 import Pkcs11Key
+
+        try:
+            self._token = Pkcs11Key(str(self._settings.signing.token_key), pin=_password(self._settings.signing))
+            self._signs = self._make_signing()
+        except ConfigurationError as error:
+            self._refused = error
+            raise
+        self._is_open = True
+
     def _make_verifier(self) -> Verifier | None:
         trust = self._settings.trust
         if not trust.is_configured:
@@ -146,13 +175,18 @@ class Engine:
         }
         if signing.is_single:
             return _single(signing, self._token, options)
-        return KeyRing(
-            signing.keyring,
-            password=_password(signing),
-            trust=self._smki if signing.check_path else None,
-            dcc_entity_id=signing.dcc_entity_id,
-            **options,
-        )
+        try:
+            return KeyRing(
+                signing.keyring,
+                password=_password(signing),
+                trust=self._smki if signing.check_path else None,
+                dcc_entity_id=signing.dcc_entity_id,
+                **options,
+            )
+        except ConfigurationError as error:
+            if error.code != "entity-id":
+                raise
+            raise refusal("signing.dcc_entity_id is an EUI-64: eight pairs of hexadecimal digits.") from None
 
 
 def _signs(status: KeyStatus) -> bool:
@@ -214,7 +248,7 @@ def _token_key(signing: SigningSettings) -> ExternalKey | None:
     try:
         return load_external_key(signing.token_key, _password(signing))
     except Failure as failure:
-        raise _unusable(failure) from None
+        raise _in_settings(failure) from None
 
 
 def _single(signing: SigningSettings, token: ExternalKey | None, options: Mapping[str, Any]) -> Signer:
@@ -228,14 +262,16 @@ def _single(signing: SigningSettings, token: ExternalKey | None, options: Mappin
         key = load_private_key(str(signing.key), _password(signing))
         return Signer(key, load_signing_certificate(str(signing.certificate), key), **options)
     except Failure as failure:
-        raise _unusable(failure) from None
+        raise _in_settings(failure) from None
 
 
-def _unusable(failure: Failure) -> ConfigurationError:
-    """As the error of a key or certificate, unless it is something else that is missing."""
+def _in_settings(failure: Failure) -> ConfigurationError:
+    """What the command line says of a key or certificate, with the names of settings in place of its options."""
     from duisign.cli.exit_status import ExitStatus
 
     sentence = str(failure)
+    for option in ("password-env", "password-file", "keyring"):
+        sentence = sentence.replace(f"--{option}", f"signing.{option.replace('-', '_')}")
     return ConfigurationError("source", sentence) if failure.status is ExitStatus.KEY_MISSING else refusal(sentence)
 
 

@@ -23,9 +23,14 @@ _BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2
 """Seconds: from a small message to the request timeout."""
 
 
-def share_between_processes(folder: str) -> None:
-    """Have prometheus_client add up what the processes count; before anything imports it."""
-    os.environ[_FOLDER] = folder
+def share_between_processes(folder: str | None) -> None:
+    """Have prometheus_client add up what the processes count, or with None just count; before anything imports it.
+
+    A folder that the environment names is another program's, with its numbers in it.
+    """
+    os.environ.pop(_FOLDER, None)
+    if folder is not None:
+        os.environ[_FOLDER] = folder
 
 
 class Metrics:

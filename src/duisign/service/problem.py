@@ -28,6 +28,7 @@ _TITLES = {
     415: "The media type is not read here",
     421: "The service has another name",
     422: "The message is refused",
+    431: "The request is too large",
     500: "The service failed",
     501: "The service does not do this",
     503: "The service cannot do this now",

@@ -7,11 +7,10 @@ import socket
 import tempfile
 from typing import TYPE_CHECKING
 
-from duisign.service.authentication import Callers
-from duisign.service.engine import Engine
 from duisign.service.event_log import EventLog
 from duisign.service.metrics import share_between_processes
 from duisign.service.settings import BACKLOG, Settings, refusal
+from duisign.service.state import State
 
 if TYPE_CHECKING:
     from duisign.service.application import Application
@@ -22,20 +21,16 @@ SIGNALS = frozenset({signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGCHL
 """What the service listens to; SIGCHLD with several workers."""
 
 
-def check(settings: Settings) -> Engine:
-    """Make all that the service needs, but for the socket; raises ConfigurationError."""
-    from duisign.service.worker import make_config
-
-    Callers(settings)
-    make_config(settings, None)
-    return Engine(settings)
+def check(settings: Settings) -> list[str]:
+    """Make all that the service needs, but for the socket; raises ConfigurationError. What is wrong all the same."""
+    return State(settings).engine.problems
 
 
 def serve(settings: Settings) -> None:
     """Run the service until a signal ends it; raises ConfigurationError, if it cannot begin."""
     log = EventLog(requests=settings.logging.requests)
-    engine = check(settings)
-    problems = engine.problems
+    state = State(settings)
+    problems = state.engine.problems
     sockets = _open(settings)
     scheme = "http" if settings.tls.certificate is None else "https"
     host, port = sockets[0].getsockname()[:2]
@@ -48,7 +43,7 @@ def serve(settings: Settings) -> None:
     def application() -> Application:
         from duisign.service.application import Application
 
-        return Application(settings, engine, log)
+        return Application(settings, state, log)
 
     # Kept until there are handlers: whoever reads the next line may send some.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
@@ -56,13 +51,14 @@ def serve(settings: Settings) -> None:
     if settings.server.workers == 1:
         from duisign.service.worker import run_worker
 
-        run_worker(settings, application(), sockets[0], log, mask=mask)
+        share_between_processes(None)
+        run_worker(settings, application(), state.tls, sockets[0], log, mask=mask)
     else:
         from duisign.service.supervisor import Supervisor
 
         with tempfile.TemporaryDirectory(prefix="duisign-metrics-") as folder:
             share_between_processes(folder)
-            Supervisor(settings, engine, application, sockets, log, mask).run()
+            Supervisor(settings, state, application, sockets, log, mask).run()
     log.write("stopped")
 
 

@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from duisign.errors import ConfigurationError
+from duisign.errors import DuisignError
+from duisign.service.metrics import Metrics
 from duisign.service.server import SIGNALS
 from duisign.service.worker import run_worker
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     import socket
 
     from duisign.service.application import Application
-    from duisign.service.engine import Engine
     from duisign.service.event_log import EventLog
     from duisign.service.settings import Settings
+    from duisign.service.state import State
 
 __all__ = ["Supervisor"]
 
@@ -31,27 +32,29 @@ _GRACE = 5.0
 class Supervisor:
     """Runs `settings.server.workers` processes, each with a socket of its own, which outlives them.
 
-    `engine`: reloaded here first, so that what cannot be read reaches no worker, and later workers begin with it.
+    `state`: reloaded here first, so that what cannot be read reaches no worker, and later workers begin with it.
     `mask`: the signals that workers block; here all that matter are blocked already, and waited for.
     """
 
     def __init__(
         self,
         settings: Settings,
-        engine: Engine,
+        state: State,
         application: Callable[[], Application],
         sockets: Sequence[socket.socket],
         log: EventLog,
         mask: set[int | signal.Signals],
     ) -> None:
         self._settings = settings
-        self._engine = engine
+        self._state = state
         self._application = application
         self._sockets = sockets
         self._log = log
         self._mask = mask
         self._workers: dict[int, tuple[int, float]] = {}
         self._read, self._write = os.pipe()
+        # Counts what reaches no worker: they add its numbers to theirs.
+        self._metrics = Metrics(list)
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT; all workers have ended then."""
@@ -82,11 +85,12 @@ class Supervisor:
             for other, one in enumerate(self._sockets):
                 if other != index:
                     one.close()
-            self._engine.after_fork()
+            self._state.engine.after_fork()
             application = self._application()
             run_worker(
                 self._settings,
                 application,
+                self._state.tls,
                 self._sockets[index],
                 self._log,
                 mask=self._mask,
@@ -120,8 +124,10 @@ class Supervisor:
 
     def _reload(self) -> None:
         try:
-            self._engine.reload()
-        except ConfigurationError as error:
+            self._state.reload()
+            self._state.tls.reload()
+        except DuisignError as error:
+            self._metrics.reload("failed")
             self._log.write("reload-failed", code=error.code, sentence=str(error))
             return
         self._tell(signal.SIGHUP)

@@ -7,36 +7,29 @@ import contextlib
 import gc
 import signal
 import socket
-import ssl
 from collections.abc import Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import uvicorn
 import uvloop
 
-from duisign.service.settings import BACKLOG, Settings, refusal
+from duisign.service.connection import Connection
+from duisign.service.settings import BACKLOG, Settings
 
 if TYPE_CHECKING:
     from duisign.service.application import Application
     from duisign.service.event_log import EventLog
+    from duisign.service.tls import ServerTls
 
-__all__ = ["make_config", "run_worker"]
+__all__ = ["run_worker"]
 
 
-def make_config(settings: Settings, application: Application | None) -> uvicorn.Config:
-    """How uvicorn runs; raises ConfigurationError if TLS cannot be."""
-    tls, server = settings.tls, settings.server
-    options = {}
-    if tls.certificate is not None:
-        options = {
-            "ssl_certfile": str(tls.certificate),
-            "ssl_keyfile": str(tls.key),
-            "ssl_ca_certs": None if tls.client_ca is None else str(tls.client_ca),
-            "ssl_cert_reqs": ssl.CERT_NONE if tls.client_ca is None else ssl.CERT_REQUIRED,
-        }
+def _make_config(settings: Settings, application: Application, tls: ServerTls) -> uvicorn.Config:
+    server = settings.server
     config = uvicorn.Config(
-        application,  # type: ignore[arg-type]
-        http="httptools",
+        application,
+        http=partial(Connection, seconds=server.request_timeout),  # type: ignore[arg-type]
         ws="none",
         lifespan="off",
         interface="asgi3",
@@ -47,14 +40,9 @@ def make_config(settings: Settings, application: Application | None) -> uvicorn.
         backlog=BACKLOG,
         timeout_keep_alive=int(server.keep_alive_timeout) or 1,
         timeout_graceful_shutdown=int(server.shutdown_timeout) or 1,
-        **options,  # type: ignore[arg-type]
     )
-    try:
-        config.load()
-    except (OSError, ssl.SSLError):
-        raise refusal("The files of tls cannot be read: give a certificate, its key and a CA, each in PEM.") from None
-    if config.ssl is not None:
-        config.ssl.minimum_version = ssl.TLSVersion.TLSv1_2
+    config.load()
+    config.ssl = tls.context
     return config
 
 
@@ -70,30 +58,24 @@ class _Server(uvicorn.Server):
 async def _run(
     settings: Settings,
     application: Application,
+    tls: ServerTls,
     listening: socket.socket,
     log: EventLog,
     mask: set[int | signal.Signals],
     lifeline: int | None,
 ) -> None:
-    config = make_config(settings, application)
+    config = _make_config(settings, application, tls)
     server = _Server(config)
     loop = asyncio.get_running_loop()
-    reloads: set[asyncio.Task[None]] = set()
+    reloads: set[asyncio.Task[bool]] = set()
 
     def stop() -> None:
         # The second time without waiting for what is at work.
         server.force_exit = server.should_exit
         server.should_exit = True
 
-    async def reload_all() -> None:
-        if await application.reload() and config.ssl is not None:
-            try:
-                config.ssl.load_cert_chain(str(settings.tls.certificate), str(settings.tls.key))
-            except (OSError, ssl.SSLError):
-                log.write("reload-failed", code="service-settings", sentence="The files of tls cannot be read.")
-
     def reload() -> None:
-        task = loop.create_task(reload_all())
+        task = loop.create_task(application.reload())
         reloads.add(task)
         task.add_done_callback(reloads.discard)
 
@@ -116,6 +98,7 @@ async def _run(
 def run_worker(
     settings: Settings,
     application: Application,
+    tls: ServerTls,
     listening: socket.socket,
     log: EventLog,
     *,
@@ -131,4 +114,4 @@ def run_worker(
     gc.collect()
     gc.freeze()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_run(settings, application, listening, log, mask, lifeline))
+        runner.run(_run(settings, application, tls, listening, log, mask, lifeline))
