@@ -87,6 +87,19 @@ def test_settings_can_be_checked(folder):
     assert refused("--check", cwd=folder, env=by_environment) == (0, "duisign: The settings are in order.\n")
 
 
+def test_a_check_tells_that_all_messages_will_be_refused(folder):
+    (folder / "roots.toml").write_text(
+        '[trust]\nroots = ["keys/root.pem"]\nintermediates = ["keys/issuing-ca.pem"]\npolicies = ["1.2.3"]\n'
+    )
+    status, sentences = refused("-c", folder / "roots.toml", "--check", cwd=folder)
+    assert status == 0
+    assert sentences.splitlines()[0] == (
+        "duisign: trust.crls names no CRL: all messages will be refused, for nothing tells what is revoked."
+    )
+    environment = {"DUISIGN_SERVICE_TRUST_CRLS": "keys/root.crl.pem"}
+    assert refused("-c", folder / "roots.toml", "--check", cwd=folder, env=environment)[1].count("\n") == 1
+
+
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize(
     ("options", "env", "status", "words"),

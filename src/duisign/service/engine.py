@@ -113,7 +113,11 @@ class Engine:
     def problems(self) -> list[str]:
         """What was left out of the key ring and the trust store, and why, each a sentence."""
         sources = (self._smki, self._signs if isinstance(self._signs, KeyRing) else None)
-        return [f"{one.where}: {one.sentence}" for source in sources if source for one in source.problems]
+        problems = [f"{one.where}: {one.sentence}" for source in sources if source for one in source.problems]
+        trust = self._settings.trust
+        if trust.roots and not trust.crls and not trust.dangerously_skip_revocation:
+            problems.append("trust.crls names no CRL: all messages will be refused, for nothing tells what is revoked.")
+        return problems
 
     @property
     def keys(self) -> list[KeyFact]:
