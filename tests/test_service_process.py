@@ -61,6 +61,9 @@ def test_it_begins_signs_and_ends(folder, request_document, verifier):
         verifier.verify(signed)
         assert service.ask("POST", "/v1/verify", signed, XML)[0] == 200
         assert service.ask("GET", "/readyz")[0] == 200
+        status, headers, body = service.ask("HEAD", "/readyz")
+        assert (status, body) == (200, b"")
+        assert headers["Content-Length"] != "0"
         assert service.event("listening")["address"].startswith("http://127.0.0.1:")
         assert service.stop() == 0
     assert service.named("stopped")

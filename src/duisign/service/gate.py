@@ -121,8 +121,10 @@ class Gate:
             self._callers.check(scope["headers"])
             if self._at_work > self._limits.max_concurrent_requests:
                 raise RequestError("busy", "Too many requests are at work: come again later.", 503, self._later())
-        if scope["method"] != address.method and address is not _ELSEWHERE:
-            raise RequestError("method", f"Here the method is {address.method}.", 405, {"Allow": address.method})
+        # Where GET is, so is HEAD (RFC 9110, section 9.1): the server drops the body of the answer.
+        allowed = ("GET", "HEAD") if address.method == "GET" else (address.method,)
+        if scope["method"] not in allowed and address is not _ELSEWHERE:
+            raise RequestError("method", f"Here the method is {address.method}.", 405, {"Allow": ", ".join(allowed)})
 
     def _later(self) -> dict[str, str]:
         return {"Retry-After": str(self._limits.retry_after)}
