@@ -216,6 +216,22 @@ class TestReadAhead:
         for result in signer.sign_many(slow(), workers=2):
             assert len(taken) == result.index + 1
 
+    def test_long_documents_that_come_slowly_are_worked_off_while_the_next_is_awaited(self):
+        begun = threading.Event()
+
+        def slow():
+            yield 0
+            time.sleep(0.003)
+            yield 1
+            # Now there is more at hand than one chunk, and it has come slowly.
+            assert begun.wait(SECONDS)
+            yield 2
+
+        results = results_in_order(
+            lambda item: begun.set(), lambda *result: result, slow(), 2, weigh=lambda item: CHUNK_OCTETS
+        )
+        assert [index for index, _, _ in results] == [0, 1, 2]
+
     def test_results_are_out_before_somebody_waits_for_documents(self):
         """As for a peer that sends the next document when it has the answer to the last."""
         queue, answers = list(range(1000)), []
@@ -304,6 +320,16 @@ class TestFailures:
             assert alive() is None
         finally:
             gc.enable()
+
+    def test_a_result_is_not_kept_alive_by_the_batch_that_gave_it(self):
+        class Result:
+            def __init__(self, *facts):
+                pass
+
+        results = results_in_order(str, Result, iter(range(100)), 2, weigh=lambda item: 0)
+        alive = [weakref.ref(next(results)) for _ in range(50)]
+        assert [one() for one in alive] == [None] * 50
+        results.close()
 
 
 class TestEndings:
@@ -462,6 +488,25 @@ except KeyboardInterrupt:
     print(own_threads())
 """
         assert self.run(program) == (0, "[]\n", "")
+
+    def test_a_thread_that_cannot_make_a_result_keeps_nobody_waiting(self):
+        """As where there is no memory left for it."""
+        program = """
+from duisign.batch import results_in_order
+results.close()
+
+def make(index, value, error):
+    if threading.current_thread() is not threading.main_thread():
+        raise MemoryError
+    return index
+
+given = []
+try:
+    given.extend(results_in_order(lambda item: time.sleep(0.001), make, iter(range(1000)), 2, weigh=lambda item: 0))
+except MemoryError:
+    print(given == list(range(len(given))), own_threads())
+"""
+        assert self.run(program) == (0, "True []\n", "")
 
     def test_keyboard_interrupts_at_any_time(self):
         """Wherever it strikes, the threads are gone when the exception is caught."""
