@@ -77,6 +77,7 @@ TAKEN = {
     "redeclared default": "<a xmlns='urn:1'><b xmlns='urn:2'><c></c></b><d></d><e xmlns=''><f></f></e><g></g></a>",
     "prefix in and out of scope": "<p:a xmlns:p='urn:1'><p:b xmlns:p='urn:2'><p:c></p:c></p:b><p:d></p:d></p:a>",
     "prefix written twice by the exclusive form": "<a xmlns:p='urn:1'><p:b></p:b><p:b><p:c></p:c></p:b></a>",
+    "two branches deeper than is usual": f"<a>{'<b>' * 40}{'</b>' * 40}{'<c>' * 40}{'</c>' * 40}</a>",
     "prefix that begins a name": "<p:a xmlns:p='urn:1' xmlns='urn:2'><pb></pb><p:b></p:b></p:a>",
     "prefix that begins a prefix": "<p:a xmlns:p='urn:1' xmlns:pq='urn:2'><pq:b></pq:b><p:b></p:b></p:a>",
     "undeclared default": "<a xmlns='urn:x'><b xmlns=''><c xmlns='urn:x'/></b><d/></a>",
