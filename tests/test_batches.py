@@ -12,7 +12,7 @@ import weakref
 import pytest
 
 import duisign
-from duisign.batch import available_workers, results_in_order
+from duisign.batch import _Work, available_workers, results_in_order
 from duisign.limits import CHUNK_DOCUMENTS, CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
 
@@ -217,20 +217,31 @@ class TestReadAhead:
             assert len(taken) == result.index + 1
 
     def test_long_documents_that_come_slowly_are_worked_off_while_the_next_is_awaited(self):
-        begun = threading.Event()
+        begun, taken = threading.Event(), []
 
         def slow():
-            yield 0
-            time.sleep(0.003)
-            yield 1
-            # Now there is more at hand than one chunk, and it has come slowly.
-            assert begun.wait(SECONDS)
-            yield 2
+            for index in range(200):
+                # After two there is more at hand than one chunk, and it has come slowly.
+                assert index != 2 or begun.wait(SECONDS)
+                time.sleep(0.003)
+                taken.append(index)
+                yield index
 
         results = results_in_order(
             lambda item: begun.set(), lambda *result: result, slow(), 2, weigh=lambda item: CHUNK_OCTETS
         )
-        assert [index for index, _, _ in results] == [0, 1, 2]
+        next(results)
+        assert len(taken) < 100
+        assert [index for index, _, _ in results] == list(range(1, 200))
+
+    def test_nobody_waits_for_what_was_finished_in_between(self):
+        work = _Work(str, lambda *result: result, 1)
+        work.waiting.append((0, [7]))
+        assert work.work_one()
+        waiting = threading.Thread(target=work.wait, args=(0,), daemon=True)
+        waiting.start()
+        waiting.join(SECONDS)
+        assert not waiting.is_alive()
 
     def test_results_are_out_before_somebody_waits_for_documents(self):
         """As for a peer that sends the next document when it has the answer to the last."""

@@ -175,6 +175,7 @@ REFUSED = {
     "bound to xmlns": "<a xmlns:p='http://www.w3.org/2000/xmlns/'/>",
     "namespace that is no URI": "<a xmlns='a b:c'/>",
     "namespace with a port that is none": "<a xmlns='http://h:x/'/>",
+    "namespace with two fragments": "<a xmlns='urn:a#b#c'/>",
     "relative namespace": "<a xmlns='x'/>",
     "end of section in text": "<a>]]></a>",
     "end of section far on": "<a>0123456789abcdef0123456789]]></a>",
@@ -261,7 +262,7 @@ DECLINED = {
         "<a><\u00e9></\u00e9></a>",
         "<p:a xmlns:p='urn:x'><p:b\u00e9></p:b\u00e9></p:a>",
     ],
-    "namespace": ["<a xmlns='urn:\u0026amp;x'/>", "<a xmlns='http://h:80/'/>", "<a xmlns='urn:%41'/>"],
+    "namespace": ["<a xmlns='urn:\u0026amp;x'/>", "<a xmlns='http://h:80/'/>", "<a xmlns='http://h_x/'/>", "<a xmlns='urn:%41'/>"],
     "xml-attribute": ["<a xml:lang='en'/>", "<a><b xml:space='preserve'/></a>"],
     "instruction": ["<?xml-stylesheet a?><a/>", "<a><?\u00e9 a?></a>"],
 }
