@@ -262,7 +262,12 @@ DECLINED = {
         "<a><\u00e9></\u00e9></a>",
         "<p:a xmlns:p='urn:x'><p:b\u00e9></p:b\u00e9></p:a>",
     ],
-    "namespace": ["<a xmlns='urn:\u0026amp;x'/>", "<a xmlns='http://h:80/'/>", "<a xmlns='http://h_x/'/>", "<a xmlns='urn:%41'/>"],
+    "namespace": [
+        "<a xmlns='urn:\u0026amp;x'/>",
+        "<a xmlns='http://h:80/'/>",
+        "<a xmlns='http://h_x/'/>",
+        "<a xmlns='urn:%41'/>",
+    ],
     "xml-attribute": ["<a xml:lang='en'/>", "<a><b xml:space='preserve'/></a>"],
     "instruction": ["<?xml-stylesheet a?><a/>", "<a><?\u00e9 a?></a>"],
 }
