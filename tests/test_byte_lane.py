@@ -74,6 +74,12 @@ TAKEN = {
     "attributes of one name": "<a xmlns:p='urn:1' xmlns:q='urn:2' p:x='1' q:x='2' x='3'/>",
     "redundant declarations": "<a xmlns='urn:x' xmlns:p='urn:y'><p:b xmlns='urn:x' xmlns:p='urn:y'/></a>",
     "redeclared prefix": "<p:a xmlns:p='urn:1'><p:b xmlns:p='urn:2'><p:c xmlns:p='urn:1'/></p:b><p:d/></p:a>",
+    "redeclared default": "<a xmlns='urn:1'><b xmlns='urn:2'><c></c></b><d></d><e xmlns=''><f></f></e><g></g></a>",
+    "prefix in and out of scope": "<p:a xmlns:p='urn:1'><p:b xmlns:p='urn:2'><p:c></p:c></p:b><p:d></p:d></p:a>",
+    "prefix written twice by the exclusive form": "<a xmlns:p='urn:1'><p:b></p:b><p:b><p:c></p:c></p:b></a>",
+    "two branches deeper than is usual": f"<a>{'<b>' * 40}{'</b>' * 40}{'<c>' * 40}{'</c>' * 40}</a>",
+    "prefix that begins a name": "<p:a xmlns:p='urn:1' xmlns='urn:2'><pb></pb><p:b></p:b></p:a>",
+    "prefix that begins a prefix": "<p:a xmlns:p='urn:1' xmlns:pq='urn:2'><pq:b></pq:b><p:b></p:b></p:a>",
     "undeclared default": "<a xmlns='urn:x'><b xmlns=''><c xmlns='urn:x'/></b><d/></a>",
     "nothing to undeclare": "<a xmlns=''><b xmlns=''/></a>",
     "exclusive in children": "<a xmlns:p='urn:1' xmlns:q='urn:2'><b><p:c q:d='1'/><p:c><p:e/></p:c></b></a>",
@@ -133,6 +139,12 @@ REFUSED = {
     "no name": "<>",
     "digit first": "<1a/>",
     "dash first": "<-a/>",
+    "digit first, in a child": "<a><1b></1b></a>",
+    "dash first, behind a known prefix": "<p:a xmlns:p='urn:x'><p:-b></p:-b></p:a>",
+    "nothing behind a known prefix": "<p:a xmlns:p='urn:x'><p:></p:></p:a>",
+    "a sign behind a known prefix": "<p:a xmlns:p='urn:x'><p$b></p$b></p:a>",
+    "two colons behind a known prefix": "<p:a xmlns:p='urn:x'><p:b:c></p:b:c></p:a>",
+    "known prefix out of scope": "<a><p:b xmlns:p='urn:x'><p:c></p:c></p:b><p:c></p:c></a>",
     "colon first": "<:a/>",
     "colon last": "<a:/>",
     "two colons": "<p:a:b xmlns:p='urn:x'/>",
@@ -163,6 +175,7 @@ REFUSED = {
     "bound to xmlns": "<a xmlns:p='http://www.w3.org/2000/xmlns/'/>",
     "namespace that is no URI": "<a xmlns='a b:c'/>",
     "namespace with a port that is none": "<a xmlns='http://h:x/'/>",
+    "namespace with two fragments": "<a xmlns='urn:a#b#c'/>",
     "relative namespace": "<a xmlns='x'/>",
     "end of section in text": "<a>]]></a>",
     "end of section far on": "<a>0123456789abcdef0123456789]]></a>",
@@ -239,8 +252,22 @@ def test_what_libxml2_refuses_is_declined(smki, name):
 
 DECLINED = {
     "encoding": ["<?xml version='1.0' encoding='us-ascii'?><a/>", "<?xml version='1.0' encoding='Utf-8'?><a/>"],
-    "name": ["<\u00e9/>", "<a \u00e9='1'/>", "<a></a>".replace("a", "a" * 1001), "<p:\u00e9 xmlns:p='urn:x'/>"],
-    "namespace": ["<a xmlns='urn:\u0026amp;x'/>", "<a xmlns='http://h:80/'/>", "<a xmlns='urn:%41'/>"],
+    "name": [
+        "<\u00e9/>",
+        "<a \u00e9='1'/>",
+        "<a></a>".replace("a", "a" * 1001),
+        "<p:\u00e9 xmlns:p='urn:x'/>",
+        # Behind a prefix that is known.
+        "<a><b></b></a>".replace("b", "b" * 1001),
+        "<a><\u00e9></\u00e9></a>",
+        "<p:a xmlns:p='urn:x'><p:b\u00e9></p:b\u00e9></p:a>",
+    ],
+    "namespace": [
+        "<a xmlns='urn:\u0026amp;x'/>",
+        "<a xmlns='http://h:80/'/>",
+        "<a xmlns='http://h_x/'/>",
+        "<a xmlns='urn:%41'/>",
+    ],
     "xml-attribute": ["<a xml:lang='en'/>", "<a><b xml:space='preserve'/></a>"],
     "instruction": ["<?xml-stylesheet a?><a/>", "<a><?\u00e9 a?></a>"],
 }
@@ -272,6 +299,9 @@ def test_other_encodings_are_declined(monkeypatch, smki, encoding):
         f"<a>{SIGNATURE.replace('<!-- x -->', SIGNATURE)}</a>",
         SIGNATURE,
         "<a xmlns='urn:x'><Signature/></a>",
+        # Behind a prefix that is known.
+        f"<a xmlns='{DSIG}'><b><Signature></Signature></b></a>",
+        f"<p:a xmlns:p='{DSIG}'><p:b><p:Signature></p:Signature></p:b></p:a>",
     ],
 )
 def test_any_signature_but_one_child_of_the_root_is_declined(document):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from lxml import etree
 
 import duisign
 
+SECONDS = 600
 MODULES = [
     "_bindings",
     "_byte_lane",
@@ -48,6 +50,27 @@ def test_no_libxml2_is_linked(name):
 def test_every_native_module_is_listed():
     package = Path(duisign.__file__).parent
     assert sorted(path.stem for path in package.glob("*.pyx")) == MODULES
+
+
+@pytest.mark.release_build
+def test_the_build_for_debuggers_loads(tmp_path):
+    command = [
+        sys.executable,
+        "setup.py",
+        "--quiet",
+        "build",
+        "--build-base",
+        tmp_path,
+        "--build-lib",
+        tmp_path / "lib",
+    ]
+    environment = {**os.environ, "DUISIGN_BUILD": "debug"}
+    subprocess.run(command, cwd=Path(__file__).parents[1], env=environment, check=True, timeout=SECONDS)
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r}); import duisign; print(duisign._tree_lane.__file__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith(str(tmp_path))
 
 
 @pytest.mark.parametrize("version", [(2, 9, 14), (2, 13, 0), (2, 15, 0), (3, 0, 0)])

@@ -229,7 +229,7 @@ class _Feed(Generic[_Item]):
 
 
 class _Failed:
-    """An exception that is no result, in its place among the results."""
+    """An exception that is no result, behind the results of a chunk."""
 
     __slots__ = ("failure",)
 
@@ -247,11 +247,22 @@ def _taken_failure(holder: _Feed[Any] | _Failed) -> BaseException:
 class _Work(Generic[_Item, _Value, _Result]):
     """Chunks of items that whoever has time works off, and their results by the index of their first item.
 
-    `waiting`: chunks that nobody has begun. `resting`: an entry for each thread that has nothing to do. Taking from
+    `waiting`: chunks that nobody has begun. `_resting`: an entry for each thread that has nothing to do. Taking from
     these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
     """
 
-    __slots__ = ("_awaited", "_call", "_finished", "_make", "_ready", "resting", "stopped", "waiting")
+    __slots__ = (
+        "_awaited",
+        "_call",
+        "_executor",
+        "_finished",
+        "_make",
+        "_ready",
+        "_resting",
+        "_stopped",
+        "_threads",
+        "waiting",
+    )
 
     def __init__(
         self,
@@ -262,9 +273,12 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._call = call
         self._make = make
         self.waiting: deque[tuple[int, list[_Item]]] = deque()
-        self.resting = [None] * threads
-        self.stopped = False
-        self._finished: dict[int, list[_Result | _Failed]] = {}
+        self._resting = [None] * threads
+        # The identifiers of those that have begun.
+        self._threads: set[int] = set()
+        self._executor: ThreadPoolExecutor | None = None
+        self._stopped = False
+        self._finished: dict[int, tuple[list[_Result], _Failed | None]] = {}
         self._awaited = -1
         self._ready = threading.Event()
 
@@ -272,8 +286,8 @@ class _Work(Generic[_Item, _Value, _Result]):
         """Whether the results of a chunk are there."""
         return first in self._finished
 
-    def results(self, first: int) -> list[_Result | _Failed]:
-        """The results of a finished chunk, which are forgotten here."""
+    def results(self, first: int) -> tuple[list[_Result], _Failed | None]:
+        """The results of a finished chunk, and what ended it, which are forgotten here."""
         return self._finished.pop(first)
 
     def work_one(self) -> bool:
@@ -282,16 +296,30 @@ class _Work(Generic[_Item, _Value, _Result]):
             first, items = self.waiting.popleft()
         except IndexError:
             return False
-        results = self._finished[first] = self._worked_off(first, items)
-        last = results[-1]
-        if isinstance(last, _Failed) and not isinstance(last.failure, Exception):
-            raise _taken_failure(last)
+        _, failed = self._finished[first] = self._worked_off(first, items)
+        if failed is not None and not isinstance(failed.failure, Exception):
+            raise _taken_failure(failed)
         return True
 
-    def work_all(self) -> None:
+    def hand_over(self) -> None:
+        """Have threads that have nothing to do work off the chunks that wait."""
+        for _ in range(min(len(self._resting), len(self.waiting))):
+            if self._executor is None:
+                self._executor = _executor(len(self._resting), self._threads)
+            self._resting.pop()
+            self._executor.submit(self._work_all)
+
+    def stop(self) -> None:
+        """End the threads, at their next item."""
+        self._stopped = True
+        if self._executor is not None:
+            # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
+            self._executor.shutdown(wait=threading.get_ident() not in self._threads, cancel_futures=True)
+
+    def _work_all(self) -> None:
         """Work off chunks until none waits, or all shall stop: what a thread does."""
         try:
-            while not self.stopped:
+            while not self._stopped:
                 try:
                     first, items = self.waiting.popleft()
                 except IndexError:
@@ -300,7 +328,7 @@ class _Work(Generic[_Item, _Value, _Result]):
                 if first == self._awaited:
                     self._ready.set()
         finally:
-            self.resting.append(None)
+            self._resting.append(None)
 
     def wait(self, first: int) -> None:
         """Wait for a chunk that a thread has begun."""
@@ -311,22 +339,21 @@ class _Work(Generic[_Item, _Value, _Result]):
             self._ready.wait()
         self._awaited = -1
 
-    def _worked_off(self, first: int, items: list[_Item]) -> list[_Result | _Failed]:
+    def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
         call, make = self._call, self._make
-        results: list[_Result | _Failed] = []
-        for index, item in enumerate(items, first):
-            if self.stopped:
-                break
-            try:
-                value = call(item)
-            except DuisignError as error:
-                results.append(make(index, None, _lightened(error)))
-            except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
-                results.append(_Failed(failure))
-                break
-            else:
-                results.append(make(index, value, None))
-        return results
+        results: list[_Result] = []
+        try:
+            for index, item in enumerate(items, first):
+                if self._stopped:
+                    break
+                try:
+                    result = make(index, call(item), None)
+                except DuisignError as error:
+                    result = make(index, None, _lightened(error))
+                results.append(result)
+        except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
+            return results, _Failed(failure)
+        return results, None
 
 
 def _results_of_several(
@@ -336,12 +363,11 @@ def _results_of_several(
     workers: int,
 ) -> Generator[_Result, None, None]:
     work: _Work[_Item, _Value, _Result] = _Work(call, make, workers - 1)
-    threads: set[int] = set()
-    executor: ThreadPoolExecutor | None = None
     # First index, length and octets of each chunk whose results are not out yet.
     pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0
     hold = False
+    few = True
     try:
         while True:
             while (
@@ -359,15 +385,15 @@ def _results_of_several(
                     ahead += len(items)
                     octets += feed.octets
                 del items
+                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS
                 # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
                 hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
                 if feed.slow and pending and work.is_finished(pending[0][0]):
                     break
-            if taken > _FEW_DOCUMENTS or octets > CHUNK_OCTETS:
-                for _ in range(min(len(work.resting), len(work.waiting))):
-                    executor = executor or _executor(workers - 1, threads)
-                    work.resting.pop()
-                    executor.submit(work.work_all)
+                if feed.slow and not few:
+                    work.hand_over()
+            if not few:
+                work.hand_over()
             if not pending:
                 break
             first, length, weight = pending[0]
@@ -376,22 +402,18 @@ def _results_of_several(
                     work.wait(first)
                 continue
             pending.popleft()
-            results = work.results(first)
+            results, failed = work.results(first)
             results.reverse()
             while results:
-                result = results.pop()
-                if isinstance(result, _Failed):
-                    raise _taken_failure(result)
-                yield result
+                yield results.pop()
+            if failed is not None:
+                raise _taken_failure(failed)
             ahead -= length
             octets -= weight
         if feed.failure is not None:
             raise _taken_failure(feed)
     finally:
-        work.stopped = True
-        if executor is not None:
-            # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
-            executor.shutdown(wait=threading.get_ident() not in threads, cancel_futures=True)
+        work.stop()
 
 
 def _executor(workers: int, threads: set[int]) -> ThreadPoolExecutor:

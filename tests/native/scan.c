@@ -1,5 +1,6 @@
 /* Holds every scan of _scan.h against what it promises, octet by octet: each octet at each place among octets that do
- * not stop, and random buffers. Prints the branch that was compiled and how many scans were tried; 1 if one was wrong.
+ * not stop, and random buffers; and the comparison of names, of all lengths at all places. Prints the branch that was
+ * compiled and how many scans and comparisons were tried; 1 if one was wrong.
  */
 #include "_scan.h"
 
@@ -7,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LONGEST = 67, RANDOM_BUFFERS = 200000 };
+enum { LONGEST = 67, LONGEST_NAME = 49, RANDOM_BUFFERS = 200000 };
 
-static long scans;
+static long scans, comparisons;
 
 /* The promise, written without a look at the header: by lists of octets. */
 static int is_stop(uint8_t octet, int kind)
@@ -63,6 +64,35 @@ static void check_copy(const uint8_t *octets, size_t length, int kind, uint8_t s
     free(copy);
 }
 
+/* The first `length` octets of a buffer of `size` against those at `place`: the same but for the octet at `wrong`. */
+static void check_same(uint8_t *octets, size_t size, size_t length, size_t place, size_t wrong)
+{
+    int found, expected = place + length <= size && wrong >= length;
+    for (size_t index = 0; index < size; index++)
+        octets[index] = (uint8_t)('a' + index % 23);
+    for (size_t index = 0; index < length && place + index < size; index++)
+        octets[place + index] = (uint8_t)(octets[index] ^ (index == wrong));
+    found = duisign_same(octets, octets + place, octets + size, length);
+    comparisons++;
+    if (found != expected) {
+        printf("same: %d for %zu octets at %zu of %zu, wrong at %zu\n", found, length, place, size, wrong);
+        exit(1);
+    }
+}
+
+static void check_names(size_t size)
+{
+    uint8_t *octets = malloc(size + 1);
+    if (octets == NULL)
+        exit(2);
+    octets[size] = 0;
+    for (size_t length = 1; length <= LONGEST_NAME; length++)
+        for (size_t place = length; place <= size; place++)
+            for (size_t wrong = 0; wrong <= length; wrong++)
+                check_same(octets, size, length, place, wrong);
+    free(octets);
+}
+
 int main(void)
 {
     static const int kinds[] = {DUISIGN_TEXT, DUISIGN_VALUE, DUISIGN_CHARACTER, DUISIGN_NAME};
@@ -86,6 +116,8 @@ int main(void)
         }
         check_copy(octets, state % (LONGEST + 1), kinds[number % 4], '?');
     }
-    printf("%s: %ld scans\n", DUISIGN_SCAN, scans);
+    for (size_t size = 0; size <= 2 * LONGEST; size++)
+        check_names(size);
+    printf("%s: %ld scans, %ld comparisons\n", DUISIGN_SCAN, scans, comparisons);
     return 0;
 }
