@@ -12,9 +12,10 @@ import weakref
 import pytest
 
 import duisign
-from duisign.batch import _Work, available_workers, results_in_order
+from duisign.batch import available_workers
 from duisign.limits import CHUNK_DOCUMENTS, CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
+from duisign.work import _Work, results_in_order
 
 SECONDS = 120
 MEGABYTE = 1_000_000
@@ -576,7 +577,7 @@ except KeyboardInterrupt:
     def test_a_thread_that_cannot_make_a_result_keeps_nobody_waiting(self):
         """As where there is no memory left for it."""
         program = """
-from duisign.batch import results_in_order
+from duisign.work import results_in_order
 results.close()
 
 def make(index, value, error):

@@ -9,10 +9,10 @@ from contextlib import nullcontext
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
-from duisign.batch import results_in_order
 from duisign.cli.batch_report import BatchReport, Finished
 from duisign.cli.exit_status import Failure
 from duisign.cli.files import note
+from duisign.work import results_in_order
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager

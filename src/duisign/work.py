@@ -1,0 +1,334 @@
+"""Work on several threads: a call for each of many items, and the results in the order of the items.
+
+The thread that asks for results works too: while the oldest result is not there yet, it takes chunks that no other
+thread has begun. So N workers are N - 1 threads and the caller's; one worker needs no thread at all. Documents are
+handed over in chunks, and without locks, because a signature takes no longer than a few hand-overs, and a thread that
+sleeps takes longer to wake.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from operator import length_hint
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from duisign.errors import DuisignError
+from duisign.limits import (
+    CHUNK_DOCUMENTS,
+    CHUNK_OCTETS,
+    READ_AHEAD_DOCUMENTS,
+    READ_AHEAD_OCTETS,
+    WAITING_CHUNKS,
+)
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
+__all__ = ["results_in_order"]
+
+_SLOW_SECONDS = 0.001
+"""Seconds. Items of which a chunk takes longer come more slowly than they are worked off."""
+
+_FEW_DOCUMENTS = 7
+"""The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
+
+_Item = TypeVar("_Item")
+_Value = TypeVar("_Value")
+_Result = TypeVar("_Result")
+
+
+def results_in_order(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    items: Iterable[_Item],
+    workers: int,
+    *,
+    weigh: Callable[[_Item], int],
+    at_hand: Callable[[], bool] | None = None,
+) -> Generator[_Result, None, None]:
+    """A result for each item, in their order: `make` of its index, what `call` gave, and the DuisignError it raised.
+
+    `items` is iterated in the thread that asks for results, ahead of them by at most `READ_AHEAD_DOCUMENTS` items and
+    about `READ_AHEAD_OCTETS` (by `weigh`) per worker. Any other exception, of `call` or of `items`, is raised behind
+    the results of the items before it, as in a plain loop. `at_hand`: whether the next item comes without waiting; if
+    not, all results are given out first. However the generator ends, its threads end with it.
+    """
+    feed = _Feed(items, weigh, at_hand)
+    if workers == 1:
+        return _results_of_one(call, make, feed.iterator)
+    return _results_of_several(call, make, feed, workers)
+
+
+def _lightened(error: DuisignError) -> DuisignError:
+    """The error without what would keep its document and the frames of a thread."""
+    error.__context__ = None
+    # What an external key raised: its words may be needed.
+    if error.__cause__ is not None:
+        error.__cause__.__context__ = error.__cause__.__cause__ = None
+        error.__cause__.__traceback__ = None
+    return error.with_traceback(None)
+
+
+def _results_of_one(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    items: Iterator[_Item],
+) -> Generator[_Result, None, None]:
+    for index, item in enumerate(items):
+        try:
+            result = make(index, call(item), None)
+        except DuisignError as error:
+            result = make(index, None, _lightened(error))
+        yield result
+
+
+class _Feed(Generic[_Item]):
+    """The items, in chunks. `open`: there may be more. `failure`: what iterating them raised, which closed it.
+
+    Of the chunk taken last, `octets`: its weight; `slow`: it was cut short because its items come slowly; `dry`:
+    because the next one is not at hand.
+    """
+
+    __slots__ = ("_at_hand", "_left", "_size", "_weigh", "dry", "failure", "iterator", "octets", "open", "slow")
+
+    def __init__(
+        self, items: Iterable[_Item], weigh: Callable[[_Item], int], at_hand: Callable[[], bool] | None
+    ) -> None:
+        self.iterator: Iterator[_Item] = iter(items)
+        self._weigh = weigh
+        self._at_hand = at_hand
+        # Items that are left, as far as the iterator tells; else 0 or less.
+        self._left = length_hint(self.iterator)
+        # Small at first: all workers begin at once, and the first result comes soon.
+        self._size = 1
+        self.open = True
+        self.failure: Exception | None = None
+        self.octets = 0
+        self.slow = self.dry = False
+
+    def take(self, shares: int, awaited: bool) -> list[_Item]:
+        """The next chunk, no more than one of `shares` of what is left. `awaited`: earlier results are not out yet."""
+        # Small at last too: all workers end at once.
+        size = max(1, min(self._size, self._left // shares)) if self._left > 0 else self._size
+        self._size = min(2 * self._size, CHUNK_DOCUMENTS)
+        self.octets = 0
+        self.slow = self.dry = False
+        at_hand, weigh, clock = self._at_hand, self._weigh, time.perf_counter
+        end = clock() + _SLOW_SECONDS
+        items: list[_Item] = []
+        try:
+            while len(items) < size and self.octets < CHUNK_OCTETS and not self.slow:
+                if at_hand is not None and (items or awaited) and not at_hand():
+                    self.dry = True
+                    break
+                item = next(self.iterator)
+                items.append(item)
+                self.octets += weigh(item)
+                self.slow = clock() > end
+        except StopIteration:
+            self.open = False
+        except Exception as failure:  # noqa: BLE001 - raised behind the results of what came before it
+            self.open = False
+            self.failure = failure
+        self._left -= len(items)
+        return items
+
+
+class _Failed:
+    """An exception that is no result, behind the results of a chunk."""
+
+    __slots__ = ("failure",)
+
+    def __init__(self, failure: BaseException) -> None:
+        self.failure: BaseException | None = failure
+
+
+def _taken_failure(holder: _Feed[Any] | _Failed) -> BaseException:
+    """What is to be raised, no longer held by what its traceback holds."""
+    failure, holder.failure = holder.failure, None
+    assert failure is not None
+    return failure
+
+
+class _Work(Generic[_Item, _Value, _Result]):
+    """Chunks of items that whoever has time works off, and their results by the index of their first item.
+
+    `waiting`: chunks that nobody has begun. `_resting`: an entry for each thread that has nothing to do. Taking from
+    these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
+    """
+
+    __slots__ = (
+        "_awaited",
+        "_call",
+        "_executor",
+        "_finished",
+        "_make",
+        "_ready",
+        "_resting",
+        "_stopped",
+        "_threads",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        call: Callable[[_Item], _Value],
+        make: Callable[[int, _Value | None, DuisignError | None], _Result],
+        threads: int,
+    ) -> None:
+        self._call = call
+        self._make = make
+        self.waiting: deque[tuple[int, list[_Item]]] = deque()
+        self._resting = [None] * threads
+        # The identifiers of those that have begun.
+        self._threads: set[int] = set()
+        self._executor: ThreadPoolExecutor | None = None
+        self._stopped = False
+        self._finished: dict[int, tuple[list[_Result], _Failed | None]] = {}
+        self._awaited = -1
+        self._ready = threading.Event()
+
+    def is_finished(self, first: int) -> bool:
+        """Whether the results of a chunk are there."""
+        return first in self._finished
+
+    def results(self, first: int) -> tuple[list[_Result], _Failed | None]:
+        """The results of a finished chunk, and what ended it, which are forgotten here."""
+        return self._finished.pop(first)
+
+    def work_one(self) -> bool:
+        """Work off a chunk; False if none waits. Raises what is no Exception, as KeyboardInterrupt."""
+        try:
+            first, items = self.waiting.popleft()
+        except IndexError:
+            return False
+        _, failed = self._finished[first] = self._worked_off(first, items)
+        if failed is not None and not isinstance(failed.failure, Exception):
+            raise _taken_failure(failed)
+        return True
+
+    def hand_over(self) -> None:
+        """Have threads that have nothing to do work off the chunks that wait."""
+        for _ in range(min(len(self._resting), len(self.waiting))):
+            if self._executor is None:
+                self._executor = _executor(len(self._resting), self._threads)
+            self._resting.pop()
+            self._executor.submit(self._work_all)
+
+    def stop(self) -> None:
+        """End the threads, at their next item."""
+        self._stopped = True
+        if self._executor is not None:
+            # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
+            self._executor.shutdown(wait=threading.get_ident() not in self._threads, cancel_futures=True)
+
+    def _work_all(self) -> None:
+        """Work off chunks until none waits, or all shall stop: what a thread does."""
+        try:
+            while not self._stopped:
+                try:
+                    first, items = self.waiting.popleft()
+                except IndexError:
+                    return
+                self._finished[first] = self._worked_off(first, items)
+                if first == self._awaited:
+                    self._ready.set()
+        finally:
+            self._resting.append(None)
+
+    def wait(self, first: int) -> None:
+        """Wait for a chunk that a thread has begun."""
+        self._ready.clear()
+        self._awaited = first
+        # It may have been finished before anybody knew that it is awaited.
+        if first not in self._finished:
+            self._ready.wait()
+        self._awaited = -1
+
+    def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
+        call, make = self._call, self._make
+        results: list[_Result] = []
+        try:
+            for index, item in enumerate(items, first):
+                if self._stopped:
+                    break
+                try:
+                    result = make(index, call(item), None)
+                except DuisignError as error:
+                    result = make(index, None, _lightened(error))
+                results.append(result)
+        except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
+            return results, _Failed(failure)
+        return results, None
+
+
+def _results_of_several(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    feed: _Feed[_Item],
+    workers: int,
+) -> Generator[_Result, None, None]:
+    work: _Work[_Item, _Value, _Result] = _Work(call, make, workers - 1)
+    # First index, length and octets of each chunk whose results are not out yet.
+    pending: deque[tuple[int, int, int]] = deque()
+    taken = ahead = octets = 0
+    hold = False
+    few = True
+    try:
+        while True:
+            while (
+                feed.open
+                and not (pending and hold)
+                and len(work.waiting) < WAITING_CHUNKS * workers
+                and ahead < READ_AHEAD_DOCUMENTS * workers
+                and octets < READ_AHEAD_OCTETS * workers
+            ):
+                items = feed.take(2 * workers, bool(pending))
+                if items:
+                    pending.append((taken, len(items), feed.octets))
+                    work.waiting.append((taken, items))
+                    taken += len(items)
+                    ahead += len(items)
+                    octets += feed.octets
+                del items
+                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS
+                # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
+                hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
+                if feed.slow and pending and work.is_finished(pending[0][0]):
+                    break
+                if feed.slow and not few:
+                    work.hand_over()
+            if not few:
+                work.hand_over()
+            if not pending:
+                break
+            first, length, weight = pending[0]
+            if not work.is_finished(first):
+                if not work.work_one():
+                    work.wait(first)
+                continue
+            pending.popleft()
+            results, failed = work.results(first)
+            results.reverse()
+            while results:
+                yield results.pop()
+            if failed is not None:
+                raise _taken_failure(failed)
+            ahead -= length
+            octets -= weight
+        if feed.failure is not None:
+            raise _taken_failure(feed)
+    finally:
+        work.stop()
+
+
+def _executor(workers: int, threads: set[int]) -> ThreadPoolExecutor:
+    """So many threads, which note their identifiers in `threads`."""
+    # Not before it is needed: it takes longer to load than many a batch.
+    from concurrent.futures import ThreadPoolExecutor
+
+    # Of all kinds of threads, these are the ones that are told and waited for when the interpreter ends.
+    return ThreadPoolExecutor(workers, "duisign", lambda: threads.add(threading.get_ident()))
