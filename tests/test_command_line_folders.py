@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 import duisign
+from duisign.cli.batch_run import _Interruptions
 from duisign.cli.exit_status import Failure
 from duisign.cli.folder import InputFolder, OutputFolder
 from duisign.testing import Smki, make_samples
@@ -514,6 +515,20 @@ def wait_for(condition) -> None:
 
 
 class TestInterruptions:
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_while_a_result_is_added_comes_behind_it(self, number: signal.Signals) -> None:
+        interruptions, steps = _Interruptions(), []
+
+        def step() -> None:
+            interruptions.handle(number, None)
+            steps.append(number)
+
+        with pytest.raises(KeyboardInterrupt):
+            interruptions.behind(step)
+        assert steps == [number]
+        with pytest.raises(KeyboardInterrupt):
+            interruptions.handle(number, None)
+
     @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 20), (signal.SIGTERM, 1)])
     def test_it_ends_cleanly_and_can_be_resumed(
         self, desk: Desk, many: dict[str, bytes], number: signal.Signals, times: int

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
+from functools import partial
 from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
@@ -38,6 +39,33 @@ class _TerminationError(KeyboardInterrupt):
     """The process is to end, not by the keyboard but by SIGTERM."""
 
 
+class _Interruptions:
+    """What SIGINT and SIGTERM do: raise at once, or behind a step that must be done as a whole."""
+
+    def __init__(self) -> None:
+        self._held = False
+        self._number = 0
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        """A signal came."""
+        if not self._held:
+            self._raise(number)
+        self._number = number
+
+    def behind(self, step: Callable[[], None]) -> None:
+        """Do a step as a whole; raises what it raises, and what came meanwhile."""
+        self._held = True
+        try:
+            step()
+        finally:
+            self._held = False
+        if self._number:
+            self._raise(self._number)
+
+    def _raise(self, number: int) -> NoReturn:
+        raise _TerminationError if number == signal.SIGTERM else KeyboardInterrupt
+
+
 def run_batch(
     call: Callable[[_Item], Finished],
     items: Iterable[_Item],
@@ -61,10 +89,15 @@ def run_batch(
     results = results_in_order(call, _finished, items, workers, weigh=weigh, at_hand=at_hand)
     failure: Failure | None = None
     number = 0
-    signal.signal(signal.SIGTERM, _terminate)
+    interruptions = _Interruptions()
+    signal.signal(signal.SIGTERM, interruptions.handle)
+    # Not where it is ignored, as in the background of a shell.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interruptions.handle)
     try:
         for finished in results:
-            report.add(finished)
+            # Counts and results of the report are of the same documents.
+            interruptions.behind(partial(report.add, finished))
             if finished.said is not None or finished.line is not None:
                 with _room(shown):
                     tell(finished)
@@ -98,10 +131,6 @@ def run_batch(
 def _finished(index: int, finished: Finished | None, error: object) -> Finished:
     assert finished is not None
     return finished
-
-
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _TerminationError
 
 
 def _progress_bar(total: Callable[[], int] | None) -> ProgressBar:
