@@ -18,13 +18,12 @@ from duisign._byte_text cimport (
     DECLINES, DOCTYPE, DUISIGN_SCAN, ENCODING, INSTRUCTION, MALFORMED, NAME, NAMESPACE, NOT_DECLINED, SIGNATURE,
     TOO_DEEP, TOO_LARGE, XML_ATTRIBUTE, Decline,
 )
-from duisign._octets cimport Octets, octets_take
+from duisign._octets cimport Octets, _PyBytes_Resize, octets_take
 from duisign._signature_frame cimport SignatureFrame
 
 cdef extern from "Python.h":
-    # Cython's own resize takes no object that nobody else holds.
+    # As `_PyBytes_Resize` wants it: an object that nobody else holds.
     PyObject* new_bytes "PyBytes_FromStringAndSize" (const char* octets, Py_ssize_t length) except NULL
-    int _PyBytes_Resize(PyObject** octets, Py_ssize_t length) except -1
 
 SCAN = DUISIGN_SCAN.decode()
 """Which branch of the scanner was compiled: "SSE2", "NEON" or "plain"."""

@@ -28,7 +28,6 @@ cdef struct OpenElement:
 
 cdef struct Scan:
     Lane lane
-    const unsigned char* start
     # octets that the canonical form of the whole document may have
     size_t largest
     int depth

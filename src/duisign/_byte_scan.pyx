@@ -382,7 +382,7 @@ cdef int scan_open(
     scan.largest = largest_form(len(document))
     octets_open(out, len(document), scan.largest, digest)
     lane.out = out
-    lane.at = lane.run = scan.start = scan.unwritten = <const unsigned char*> PyBytes_AS_STRING(document)
+    lane.at = lane.run = scan.unwritten = <const unsigned char*> PyBytes_AS_STRING(document)
     lane.end = lane.at + len(document)
     lane.exclusive = (algorithm & EXCLUSIVE) != 0
     bindings_open(&lane.in_scope)

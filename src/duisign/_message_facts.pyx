@@ -15,6 +15,8 @@ from lxml.includes.tree cimport (
     xmlNode,
 )
 
+from duisign._signature_place cimport has_elements
+
 from duisign.errors import element_error
 
 cdef const char* SERVICE_GATEWAY = b"http://www.dccinterface.co.uk/ServiceUserGateway"
@@ -50,15 +52,6 @@ cdef inline bint is_nothing(const xmlNode* node) noexcept nogil:
     return is_text(node) and (
         node.content == NULL or (<const char*> node.content)[strspn(<const char*> node.content, b" \t\r\n")] == 0
     )
-
-
-cdef inline bint has_elements(const xmlNode* element) noexcept nogil:
-    cdef const xmlNode* node = element.children
-    while node != NULL:
-        if node.type == XML_ELEMENT_NODE:
-            return True
-        node = node.next
-    return False
 
 
 cdef str joined_text(const xmlNode* element):

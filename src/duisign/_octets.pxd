@@ -4,6 +4,11 @@ from cpython.object cimport PyObject
 from libc.string cimport memcpy, strlen
 
 
+cdef extern from "Python.h":
+    # Cython's own resize takes no object that nobody else holds.
+    int _PyBytes_Resize(PyObject** octets, Py_ssize_t length) except -1
+
+
 cdef enum:
     # Octets. Large enough that one update of the digest hides its call, small enough to stay in L2.
     DIGEST_BLOCK = 65536

@@ -20,11 +20,6 @@ for _octet in b'\0&<"\t\n\r':
     ATTRIBUTE_STOPS[_octet] = 1
 
 
-cdef extern from "Python.h":
-    # Cython's own resize takes no object that nobody else holds.
-    int _PyBytes_Resize(PyObject** octets, Py_ssize_t length) except -1
-
-
 cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesting) except -1:
     """Prepare a buffer; `capacity` in octets is a hint, `limit` is none."""
     octets.remaining = limit

@@ -3,7 +3,7 @@
 from libc.string cimport strcmp
 
 from lxml.includes.etreepublic cimport _Element
-from lxml.includes.tree cimport xmlNode
+from lxml.includes.tree cimport XML_ELEMENT_NODE, xmlNode
 
 
 cdef enum:
@@ -28,6 +28,15 @@ cdef inline bint is_named(const xmlNode* node, const char* uri, const char* name
         strcmp(<const char*> node.name, name) == 0
         and node.ns != NULL and node.ns.href != NULL and strcmp(<const char*> node.ns.href, uri) == 0
     )
+
+
+cdef inline bint has_elements(const xmlNode* element) noexcept nogil:
+    cdef const xmlNode* node = element.children
+    while node != NULL:
+        if node.type == XML_ELEMENT_NODE:
+            return True
+        node = node.next
+    return False
 
 
 cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1

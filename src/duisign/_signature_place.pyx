@@ -64,7 +64,7 @@ cdef void find_signatures(xmlNode* root, int max_depth, Places* places) noexcept
             if node.children != NULL:
                 if depth == max_depth:
                     # A text node below the last level is fine, an element there is not.
-                    if has_element(node):
+                    if has_elements(node):
                         places.too_deep = True
                         return
                 else:
@@ -77,15 +77,6 @@ cdef void find_signatures(xmlNode* root, int max_depth, Places* places) noexcept
         if node == root:
             return
         node = node.next
-
-
-cdef bint has_element(const xmlNode* node) noexcept nogil:
-    cdef const xmlNode* child = node.children
-    while child != NULL:
-        if child.type == XML_ELEMENT_NODE:
-            return True
-        child = child.next
-    return False
 
 
 cdef xmlNode* checked_root(_Element root) except NULL:

@@ -69,7 +69,7 @@ fifth to a third of a short document's time, so more would wait for each other."
 
 CHUNK_DOCUMENTS = 32
 """Documents that are handed to a thread at once: results of fewer come out in between too often, and threads wait for
-Python's lock each time; results of more hold it too long."""
+Python's lock each time; those of more come late where a key takes long for a signature."""
 
 CHUNK_OCTETS = 65536
 """Octets that are handed to a thread at once, a longer document apart: a few tenths of a millisecond of work."""
