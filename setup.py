@@ -13,8 +13,8 @@ BUILDS = {
     "release": ["-O3", "-g1"],
     # symbols, C assertions on; with -O0 the unused functions in lxml's headers would ask for libxml2
     "debug": ["-Og", "-g3", "-UNDEBUG"],
-    # the scanner without vectors
-    "plain": ["-O3", "-g1", "-DDUISIGN_PLAIN_SCAN"],
+    # what other platforms get: the scanner without vectors, SHA-256 by hashlib
+    "plain": ["-O3", "-g1", "-DDUISIGN_PLAIN_SCAN", "-DDUISIGN_HASHLIB_ALONE"],
     "sanitize": ["-O1", "-g1", "-fno-omit-frame-pointer", SANITIZERS],
     # for clang: the same, and coverage for libFuzzer
     "fuzz": ["-O1", "-g1", "-fno-omit-frame-pointer", f"{SANITIZERS},fuzzer-no-link"],
@@ -35,7 +35,7 @@ extensions = [
         [source.as_posix()],
         # Headers only: no libxml2 is linked, the nodes are read through lxml's own copy.
         include_dirs=["src/duisign", *(path for path in lxml.get_include() if not path.endswith("__pycache__"))],
-        depends=["src/duisign/_scan.h"],
+        depends=["src/duisign/_scan.h", "src/duisign/_libcrypto.h"],
         extra_compile_args=[] if os.name == "nt" else BUILDS[BUILD] + WARNINGS,
         extra_link_args=LINK_ARGS,
     )

@@ -25,6 +25,7 @@ from competitors import OURS, TREE_LANE, Call, Remote, Task, named
 from documents import SIZES
 from duisign._byte_lane import canonical_document
 from duisign._markup import splice
+from duisign._sha256 import Sha256Start, sha256_digest
 from duisign._signature_frame import SignatureFrame
 from duisign._signature_place import digest_for_signing
 from duisign._usual_signature import belongs_to, usual_signature
@@ -39,7 +40,7 @@ SIGN, SIGN_TREE, VERIFY = "sign", "sign, tree lane", "verify"
 ECDSA, REST = "ECDSA", "rest"
 SIGN_PARTS = ("scan and digest", "SignedInfo", ECDSA)
 SIGN_TREE_PARTS = ("parse", "canonicalize and digest", "SignedInfo", ECDSA, "splice")
-VERIFY_PARTS = ("parse", "find and check Signature", "signer", "canonicalize and digest", "SignedInfo", ECDSA)
+VERIFY_PARTS = ("parse", "check Signature and canonicalize", "signer", "digest", "SignedInfo", ECDSA)
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
 _PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
@@ -50,7 +51,7 @@ def _signature(task: Task) -> Call:
     before, behind = _frame(task.signed)
     der = task.identity.private_key.sign(bytes(32), _PREHASHED)
     start = _canonical_start(task.signed)
-    frame = SignatureFrame(start, sha256(start).copy, before, before, behind, lambda digest, algorithm: der, None)
+    frame = SignatureFrame(start, Sha256Start(start), before, before, behind, lambda digest, algorithm: der, None)
     digest = sha256(task.document).digest()
     return lambda: frame.signature(digest, False)
 
@@ -111,7 +112,7 @@ def verify_parts(task: Task) -> dict[str, Call]:
         return one
 
     def digest() -> bytes:
-        return sha256(signature.signed_octets()).digest()
+        return sha256_digest(signature.signed_octets())
 
     if digest() != signature.digest_value:
         raise AssertionError("the parts do not make the whole")

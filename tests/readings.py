@@ -1,6 +1,7 @@
 """Both readings of a Signature: the usual one, found at the end of a document's octets, and any, found in its tree.
 
-The property: where the usual reading takes a document, the other one takes it too, and both say the same.
+The property: where the usual reading takes a document, the other one takes it too, and both say the same; and no
+reading takes one with a Signature where none may be.
 """
 
 from __future__ import annotations
@@ -20,8 +21,30 @@ GENERAL = "general"
 _READER = DocumentReader()
 
 
+_DS = "{http://www.w3.org/2000/09/xmldsig#}"
+_SR = "{http://www.dccinterface.co.uk/ServiceUserGateway}"
+_INNER = (
+    ["SMETS1SignedResponse", "SMETS1ResponseMessage", "Body", "Response"],
+    ["S1SPAlert", "S1SPAlertDSP", "DCCAlert", "DCCAlertMessage", "Body", "Response"],
+)
+"""Where an inner Signature may stand: the names of its ancestors, innermost first."""
+
+
 class ReadingsDifferError(AssertionError):
     """The usual reading took a document and the general one refused it, or read something else."""
+
+
+def are_in_place(document: bytes) -> bool:
+    """Whether a document's Signatures stand where they may: one below the root, and at most one inner one."""
+    root = _READER.parse(document)
+    signatures = list(root.iter(f"{_DS}Signature"))
+    inner = [
+        one
+        for one in signatures
+        if [ancestor.tag for ancestor in one.iterancestors()] in [[_SR + name for name in path] for path in _INNER]
+    ]
+    outer = [one for one in signatures if one.getparent() is root]
+    return len(outer) == 1 and len(inner) <= 1 and len(signatures) == len(outer) + len(inner)
 
 
 def said(signature: SignatureElement) -> tuple[object, ...]:
@@ -68,6 +91,8 @@ def compare(document: bytes, max_depth: int = MAX_DEPTH) -> str:
     usual, general = usual_reading(document, max_depth), general_reading(document, max_depth)
     if usual is not None and usual != (general or ()):
         raise ReadingsDifferError("the usual reading takes what is refused" if general is None else "they differ")
+    if general is not None and not are_in_place(document):
+        raise ReadingsDifferError("a Signature stands where none may be")
     return REFUSED if general is None else GENERAL if usual is None else USUAL
 
 

@@ -15,7 +15,7 @@ import duisign
 from duisign.batch import available_workers
 from duisign.limits import CHUNK_DOCUMENTS, CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
-from duisign.work import _Work, results_in_order
+from duisign.work import InChunks, _Work, results_in_order
 
 SECONDS = 120
 MEGABYTE = 1_000_000
@@ -80,6 +80,36 @@ class TestResults:
         results = list(deterministic.sign_many(form(mixture), workers=workers))
         assert [result.index for result in results] == list(range(len(mixture)))
         assert [result.document if result.ok else result.error.code for result in results] == expected
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"whitespace": "strip"},
+            {"existing_signature": "replace"},
+            {"whitespace": "strip", "existing_signature": "replace", "profile": duisign.Profile.SIGNXML},
+            {"max_octets": 5000, "max_depth": 8},
+        ],
+    )
+    def test_documents_are_read_as_one_by_one(self, smki, mixture, options):
+        """Also those that are signed already, and those that the byte lane declines, which are counted alike."""
+        key, certificate = smki.user.private_key, smki.user.certificate
+        first, one_by_one, in_chunks = (
+            duisign.Signer(key, certificate, deterministic=True, **options) for _ in range(3)
+        )
+        signed = [one for one in serial(first.sign, mixture) if isinstance(one, bytes)]
+        assert len(signed) > 100
+        documents = [*mixture, *signed, b"<a/>", b" <a> <b/> </a> "]
+        expected = serial(one_by_one.sign, documents)
+        results = list(in_chunks.sign_many(documents, workers=2))
+        assert [result.document if result.ok else result.error.code for result in results] == expected
+        assert in_chunks.lane_counts == one_by_one.lane_counts
+
+    def test_a_schema_is_asked_in_batches_too(self, smki, request_document, tmp_path):
+        (tmp_path / "a.xsd").write_bytes(b'<schema xmlns="http://www.w3.org/2001/XMLSchema"><element name="a"/></schema>')
+        schema = duisign.Schema.from_folder(tmp_path)
+        signer = duisign.Signer(smki.user.private_key, smki.user.certificate, schema=schema)
+        results = list(signer.sign_many([b"<a></a>", request_document] * 20, workers=2))
+        assert [result.ok or result.error.code for result in results] == [True, "schema-invalid"] * 20
 
     @pytest.mark.parametrize("workers", [1, 2, 3, 8])
     def test_verifying_gives_what_a_loop_gives(self, deterministic, verifier, mixture, workers):
@@ -292,7 +322,7 @@ class TestReadAhead:
             assert len(documents) == sum(one() is not None for one in alive) == 2 - index
 
     def test_nobody_waits_for_what_was_finished_in_between(self):
-        work = _Work(str, lambda *result: result, 1)
+        work = _Work(InChunks(list, str), lambda *result: result, 1)
         work.waiting.append((0, [7]))
         assert work.work_one()
         waiting = threading.Thread(target=work.wait, args=(0,), daemon=True)

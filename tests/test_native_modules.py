@@ -25,6 +25,7 @@ MODULES = [
     "_octets",
     "_pointers",
     "_request_id",
+    "_sha256",
     "_signature_element",
     "_signature_frame",
     "_signature_place",

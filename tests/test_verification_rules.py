@@ -275,6 +275,60 @@ def test_signatures_elsewhere_are_refused(smki, verifier, changes, code):
     refused(verifier, forge(smki.user, *changes), FORMAT, code, "signature")
 
 
+PLACES = {
+    "signature-repeated": [("<sr:Body>", SIGNATURE + "<sr:Body>")],
+    "signature-misplaced": [("<sr:Payload>", "<sr:Payload><ds:Signature/>")],
+    "too-deep": [],
+}
+OTHER_FAULTS = {
+    "digest-value": [("@DIGEST@", "@DIGEST@<!---->")],
+    "signature-attribute": [("<ds:SignedInfo>", '<ds:SignedInfo Id="i">')],
+    "signature-method": [("#ecdsa-sha256", "#ecdsa-sha1")],
+    "unknown-signer": [("@SERIAL@", "12")],
+    "relative-namespace": [],
+}
+"""In the order in which they are found."""
+
+
+def faulty(smki, place, *others):
+    """A document with a fault in its place, if it is not None, and others."""
+    changes = [change for other in others for change in OTHER_FAULTS[other]]
+    document = forge(smki.user, *PLACES.get(place, []), *changes)
+    # What no other implementation makes a digest of.
+    if place == "too-deep":
+        document = document.replace(b"<sr:Payload>", b"<sr:Payload>" + b"<e>" * 300 + b"</e>" * 300)
+    return document.replace(b"<sr:Body>", b'<sr:Body xmlns="relative">', "relative-namespace" in others)
+
+
+def code_of(verifier, document):
+    with pytest.raises(duisign.DuisignError) as caught:
+        verifier.verify(document)
+    assert caught.value.__context__ is None
+    return caught.value.code
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("other", [None, *OTHER_FAULTS])
+def test_where_signatures_stand_comes_first_among_what_is_wrong(smki, verifier, place, other):
+    others = [] if other is None else [other]
+    assert code_of(verifier, faulty(smki, place, *others)) == place
+    if other is not None:
+        assert code_of(verifier, faulty(smki, None, other)) == other
+
+
+def test_what_the_signature_says_comes_before_the_signer_and_both_before_the_canonical_form(smki, verifier):
+    for first in ("digest-value", "signature-attribute", "signature-method"):
+        assert code_of(verifier, faulty(smki, None, first, "unknown-signer", "relative-namespace")) == first
+    assert code_of(verifier, faulty(smki, None, "unknown-signer", "relative-namespace")) == "unknown-signer"
+
+
+@pytest.mark.parametrize("behind", ["text", "<!--c-->", "<?p?>", "<sr:Header/>"])
+def test_what_stands_behind_the_signature(smki, verifier, behind):
+    """It is signed; and the Signature is found, last or not."""
+    signed = verifier.verify(forge(smki.user, (SIGNATURE, SIGNATURE + behind))).signed_bytes
+    assert (b"text" in signed, b"<?p?>" in signed) == (behind == "text", behind == "<?p?>")
+
+
 def test_a_signature_as_root_is_refused(verifier):
     refused(
         verifier,

@@ -11,15 +11,21 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
+from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from duisign._byte_scan cimport Scan, put_head, put_tail, rest_length, scan_free, scan_open, scan_run
+from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, rest_length, scan_free, scan_open, scan_run
 from duisign._byte_text cimport (
     DECLINES, DOCTYPE, DUISIGN_SCAN, ENCODING, INSTRUCTION, MALFORMED, NAME, NAMESPACE, NOT_DECLINED, SIGNATURE,
     TOO_DEEP, TOO_LARGE, XML_ATTRIBUTE, Decline,
 )
-from duisign._octets cimport Octets, _PyBytes_Resize, octets_take
-from duisign._signature_frame cimport SignatureFrame
+from duisign._octets cimport Octets, _PyBytes_Resize, octets_digest, octets_take
+from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_open
+from duisign._signature_frame cimport SignatureFrame, SignedInfo, signed_info_of
+
+cdef enum:
+    # Octets of a document whose reading takes long enough to be worth giving up the GIL for.
+    LONG_READING = 4096
 
 cdef extern from "Python.h":
     # As `_PyBytes_Resize` wants it: an object that nobody else holds.
@@ -52,25 +58,124 @@ def canonical_document(
     """
     cdef Octets out
     cdef Scan scan
+    cdef Sha256 sha256
+    cdef bytes room = PyBytes_FromStringAndSize(NULL, len(document))
     cdef bytes rest
     cdef Decline decline
-    cdef bytes room
-    scan_open(&scan, &out, document, algorithm, strip, replace, max_depth, digest)
+    sha256_open(&sha256)
+    scan_open(
+        &scan, &out, document, len(document), algorithm, strip, replace, max_depth, &sha256 if digest else NULL,
+        <unsigned char*> PyBytes_AS_STRING(room),
+    )
     try:
-        if strip or replace:
-            room = PyBytes_FromStringAndSize(NULL, len(document))
-            scan.rest = <unsigned char*> PyBytes_AS_STRING(room)
         decline = scan_run(&scan)
         if decline:
             return REASONS[decline]
-        rest = PyBytes_FromStringAndSize(NULL, rest_length(&scan))
-        put_tail(&scan, put_head(&scan, PyBytes_AS_STRING(rest)), 0)
+        rest = PyBytes_FromStringAndSize(NULL, rest_length(&scan.cut))
+        put_tail(&scan.cut, put_head(&scan.cut, PyBytes_AS_STRING(rest)), 0)
         name = None
-        if scan.empty_root:
-            name = PyBytes_FromStringAndSize(<const char*> scan.root_name.octets, scan.root_name.length)
-        return octets_take(&out), rest, scan.splice, scan.binds_ds, name
+        if scan.cut.empty_root:
+            name = PyBytes_FromStringAndSize(<const char*> scan.cut.root_name.octets, scan.cut.root_name.length)
+        return octets_take(&out), rest, scan.cut.splice, scan.cut.binds_ds, name
     finally:
         scan_free(&scan)
+        sha256_free(&sha256)
+
+
+cdef struct Options:
+    int algorithm
+    bint strip
+    bint replace
+    int max_depth
+    Py_ssize_t max_octets
+    # octets of a Signature, and of one where the root binds the prefix ds
+    Py_ssize_t signature
+    Py_ssize_t signature_bound
+    # borrowed from the frame: the state behind the start of the canonical SignedInfo
+    const Sha256* signed_info
+
+
+cdef struct Reading:
+    # what a document needs to be signed; its octets must stay
+    Cut cut
+    SignedInfo signed_info
+    # octets of the signed document
+    Py_ssize_t length
+
+
+cdef Decline read(
+    const Options* options, const unsigned char* document, size_t length, unsigned char* room, Sha256* sha256,
+    Reading* reading,
+) except DECLINES nogil:
+    """Read a document, all that comes before its ECDSA signature; NOT_DECLINED, or why not.
+
+    `room`: where what is left of the document is put together; as long as the document, or NULL if nothing is dropped.
+    """
+    cdef Octets out
+    cdef Scan scan
+    cdef Decline decline
+    cdef unsigned char[DIGEST] digest
+    scan_open(
+        &scan, &out, document, length, options.algorithm, options.strip, options.replace, options.max_depth, sha256,
+        room,
+    )
+    try:
+        decline = scan_run(&scan)
+        if decline:
+            return decline
+        reading.cut = scan.cut
+        reading.length = rest_length(&scan.cut) + (
+            options.signature_bound if scan.cut.binds_ds else options.signature
+        )
+        if scan.cut.empty_root:
+            reading.length += scan.cut.root_name.length + 2
+        if reading.length > options.max_octets:
+            return TOO_LARGE
+        if not octets_digest(&out, digest) or not signed_info_of(
+            digest, options.signed_info, sha256, &reading.signed_info
+        ):
+            with gil:
+                raise MemoryError
+        return NOT_DECLINED
+    finally:
+        scan_free(&scan)
+
+
+@cython.final
+cdef class ReadDocument:
+    """A document that a ByteLane has read, and that waits for its ECDSA signature."""
+
+    cdef bytes document
+    cdef Reading reading
+    cdef Decline decline
+    # owned, see `ByteLane.room`; NULL where nothing is dropped, and when it has become the result
+    cdef PyObject* room
+
+    def __dealloc__(self):
+        Py_XDECREF(self.room)
+
+
+cdef struct Unread:
+    # borrowed from a ReadDocument that is not read yet
+    const unsigned char* octets
+    size_t length
+    unsigned char* rest
+    Reading* reading
+    Decline* decline
+
+
+cdef int read_each(const Options* options, const Unread* documents, Py_ssize_t count) except -1 nogil:
+    cdef Sha256 sha256
+    cdef Py_ssize_t index
+    cdef const Unread* one
+    sha256_open(&sha256)
+    try:
+        for index in range(count):
+            one = &documents[index]
+            one.decline[0] = read(options, one.octets, one.length, one.rest, &sha256, one.reading)
+        return 0
+    finally:
+        sha256_free(&sha256)
 
 
 @cython.final
@@ -81,11 +186,7 @@ cdef class ByteLane:
     """
 
     cdef SignatureFrame frame
-    cdef int algorithm
-    cdef bint strip
-    cdef bint replace
-    cdef Py_ssize_t max_octets
-    cdef int max_depth
+    cdef Options options
     # documents by reason; those that were signed under NOT_DECLINED
     cdef unsigned long long[DECLINES] counts
 
@@ -94,70 +195,129 @@ cdef class ByteLane:
         int max_depth,
     ):
         self.frame = frame
-        self.algorithm = algorithm
-        self.strip = strip
-        self.replace = replace
-        self.max_octets = max_octets
-        self.max_depth = max_depth
+        self.options.algorithm = algorithm
+        self.options.strip = strip
+        self.options.replace = replace
+        self.options.max_octets = max_octets
+        self.options.max_depth = max_depth
+        self.options.signature = frame.length(False)
+        self.options.signature_bound = frame.length(True)
+        self.options.signed_info = &frame.signed_info.state
+
+    cdef bint takes(self, document) except -1:
+        """Whether to read a document at all."""
+        if type(document) is not bytes:
+            return False
+        if len(<bytes> document) > self.options.max_octets:
+            self.counts[<int> TOO_LARGE] += 1
+            return False
+        return True
+
+    cdef PyObject* room(self, bytes document) except? NULL:
+        """The result, owned, in which what is left of the document is put together; NULL if nothing is dropped."""
+        if not self.options.strip and not self.options.replace:
+            return NULL
+        return new_bytes(NULL, len(document) + self.options.signature)
 
     def sign(self, document):
         """The signed document, or None: declined."""
-        cdef Octets out
-        cdef Scan scan
+        cdef Reading reading
+        cdef Sha256 sha256
         cdef Decline decline
-        cdef Py_ssize_t length, room_length
-        cdef bytes digest_text, der
-        cdef PyObject* signed = NULL
-        cdef char* to
-        if type(document) is not bytes:
+        cdef PyObject* room
+        cdef unsigned char* rest = NULL
+        cdef const unsigned char* octets
+        cdef size_t length
+        if not self.takes(document):
             return None
-        if len(<bytes> document) > self.max_octets:
-            self.counts[<int> TOO_LARGE] += 1
-            return None
-        # The result, in which what is left of the document is put together when something is dropped.
-        room_length = len(<bytes> document) + self.frame.length(False)
-        scan_open(
-            &scan, &out, <bytes> document, self.algorithm, self.strip, self.replace, self.max_depth, True
-        )
+        octets, length = <bytes> document, len(<bytes> document)
+        room = self.room(<bytes> document)
+        if room != NULL:
+            rest = <unsigned char*> PyBytes_AS_STRING(<object> room)
+        sha256_open(&sha256)
         try:
-            if self.strip or self.replace:
-                signed = new_bytes(NULL, room_length)
-                scan.rest = <unsigned char*> PyBytes_AS_STRING(<object> signed)
-            decline = scan_run(&scan)
+            if length >= LONG_READING:
+                with nogil:
+                    decline = read(&self.options, octets, length, rest, &sha256, &reading)
+            else:
+                decline = read(&self.options, octets, length, rest, &sha256, &reading)
             if decline:
                 self.counts[<int> decline] += 1
                 return None
-            length = rest_length(&scan) + self.frame.length(scan.binds_ds)
-            if scan.empty_root:
-                length += scan.root_name.length + 2
-            if length > self.max_octets:
-                self.counts[<int> TOO_LARGE] += 1
-                return None
-            digest_text = self.frame.digest_text(octets_take(&out))
-            der = self.frame.der_signature(digest_text)
-            if signed == NULL or length > room_length:
-                Py_XDECREF(signed)
-                signed = NULL
-                signed = new_bytes(NULL, length)
-            to = put_head(&scan, PyBytes_AS_STRING(<object> signed))
-            if scan.empty_root:
-                to[0] = c">"
-                to = self.frame.put(to + 1, scan.binds_ds, digest_text, der)
-                to[0] = c"<"
-                to[1] = c"/"
-                memcpy(to + 2, scan.root_name.octets, scan.root_name.length)
-                to += 2 + scan.root_name.length
-                # Behind the "/" of the empty root.
-                put_tail(&scan, to, 1)
-            else:
-                put_tail(&scan, self.frame.put(to, scan.binds_ds, digest_text, der), 0)
-            if PyBytes_GET_SIZE(<object> signed) != length:
-                _PyBytes_Resize(&signed, length)
-            self.counts[<int> NOT_DECLINED] += 1
-            return <object> signed
+            return self.signed_document(&reading, &room)
         finally:
-            Py_XDECREF(signed)
-            scan_free(&scan)
+            sha256_free(&sha256)
+            Py_XDECREF(room)
+
+    def read_all(self, list documents not None):
+        """Read all documents at once, without the GIL: a list of `ReadDocument`, or the document itself: declined."""
+        cdef ReadDocument one
+        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t index
+        cdef list found = []
+        cdef Unread* unread = <Unread*> malloc((len(documents) + 1) * sizeof(Unread))
+        if unread == NULL:
+            raise MemoryError
+        try:
+            for document in documents:
+                if not self.takes(document):
+                    found.append(document)
+                    continue
+                one = ReadDocument.__new__(ReadDocument)
+                one.document = document
+                one.room = self.room(one.document)
+                found.append(one)
+                unread[count].octets, unread[count].length = one.document, len(one.document)
+                unread[count].rest = NULL if one.room == NULL else <unsigned char*> PyBytes_AS_STRING(<object> one.room)
+                unread[count].reading = &one.reading
+                unread[count].decline = &one.decline
+                count += 1
+            with nogil:
+                read_each(&self.options, unread, count)
+        finally:
+            free(unread)
+        for index, document in enumerate(documents):
+            if type(found[index]) is ReadDocument:
+                one = found[index]
+                if one.decline:
+                    self.counts[<int> one.decline] += 1
+                    found[index] = document
+        return found
+
+    def sign_read(self, ReadDocument document not None):
+        """The signed document; can be had once."""
+        if document.reading.length == 0:
+            raise ValueError("it is signed already")
+        signed = self.signed_document(&document.reading, &document.room)
+        document.reading.length = 0
+        return signed
+
+    cdef object signed_document(self, const Reading* reading, PyObject** room):
+        """The signed document. Takes `room`, and leaves NULL, or what its owner has to free after an exception."""
+        cdef bytes der = self.frame.der_signature(&reading.signed_info)
+        cdef char* to
+        if room[0] == NULL or reading.length > PyBytes_GET_SIZE(<object> room[0]):
+            Py_XDECREF(room[0])
+            room[0] = NULL
+            room[0] = new_bytes(NULL, reading.length)
+        to = put_head(&reading.cut, PyBytes_AS_STRING(<object> room[0]))
+        if reading.cut.empty_root:
+            to[0] = c">"
+            to = self.frame.put(to + 1, reading.cut.binds_ds, &reading.signed_info, der)
+            to[0] = c"<"
+            to[1] = c"/"
+            memcpy(to + 2, reading.cut.root_name.octets, reading.cut.root_name.length)
+            # Behind the "/" of the empty root.
+            put_tail(&reading.cut, to + 2 + reading.cut.root_name.length, 1)
+        else:
+            put_tail(&reading.cut, self.frame.put(to, reading.cut.binds_ds, &reading.signed_info, der), 0)
+        if PyBytes_GET_SIZE(<object> room[0]) != reading.length:
+            _PyBytes_Resize(room, reading.length)
+        self.counts[<int> NOT_DECLINED] += 1
+        signed = <object> room[0]
+        Py_XDECREF(room[0])
+        room[0] = NULL
+        return signed
 
     def declined(self):
         """How often documents were declined, by reason."""

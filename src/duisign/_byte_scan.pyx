@@ -3,7 +3,6 @@
 On the way it finds where the Signature goes, and leaves out the Signature to replace and the white space to strip.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
@@ -17,25 +16,24 @@ from duisign._byte_text cimport (
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
 from duisign._pointers cimport pointers_free, pointers_open
+from duisign._sha256 cimport Sha256
 from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM, EXCLUSIVE, largest_form
 
 cdef enum:
-    # Octets of a document from which a scan is long enough to be worth giving up the GIL for.
-    LONG_SCAN = 4096
     # Octets of a document that this lane takes. libxml2 has limits from 10^9 on.
     LARGEST_DOCUMENT = 536870912
 
 
 cdef void drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
     """Leave the octets from `start` to `end` out of the result."""
-    memcpy(scan.rest + scan.rest_length, scan.unwritten, start - scan.unwritten)
-    scan.rest_length += start - scan.unwritten
-    scan.unwritten = end
+    memcpy(scan.cut.rest + scan.cut.rest_length, scan.cut.unwritten, start - scan.cut.unwritten)
+    scan.cut.rest_length += start - scan.cut.unwritten
+    scan.cut.unwritten = end
 
 
 cdef inline size_t place(const Scan* scan, const unsigned char* at) noexcept nogil:
     """The index in the result, so far without Signature, of what stands at `at` in the document."""
-    return scan.rest_length + (at - scan.unwritten)
+    return scan.cut.rest_length + (at - scan.cut.unwritten)
 
 
 cdef const unsigned char* behind(
@@ -177,11 +175,11 @@ cdef bint read_unknown_start(Scan* scan) noexcept nogil:
     if scan.depth:
         scan.open[scan.depth - 1].content = PARENT
     else:
-        scan.binds_ds = binds_ds_to_xmldsig(lane)
-        scan.root_name = lane.name
+        scan.cut.binds_ds = binds_ds_to_xmldsig(lane)
+        scan.cut.root_name = lane.name
         if lane.is_empty:
-            scan.empty_root = True
-            scan.splice = place(scan, lane.at - 2)
+            scan.cut.empty_root = True
+            scan.cut.splice = place(scan, lane.at - 2)
     if to_drop:
         scan.signature_met = scan.in_signature = True
         scan.signature_start = start
@@ -197,7 +195,7 @@ cdef bint leave_signature(Scan* scan) noexcept nogil:
     cdef Lane* lane = &scan.lane
     cdef const unsigned char* left = scan.signature_start
     octets_keep(lane.out)
-    lane.run = scan.unwritten = lane.at
+    lane.run = scan.cut.unwritten = lane.at
     scan.in_signature = False
     # The root's start tag stands before it, so there are two octets at least.
     if (left - 1)[0] == c"\r" and lane.at[0] == c"\n":
@@ -224,7 +222,7 @@ cdef bint read_end_tag(Scan* scan) noexcept nogil:
     scan.depth -= 1
     leave_scope(lane, element.in_scope, element.rendered)
     if scan.depth == 0:
-        scan.splice = place(scan, start)
+        scan.cut.splice = place(scan, start)
     elif scan.depth == 1 and scan.in_signature:
         return leave_signature(scan)
     return True
@@ -368,22 +366,27 @@ cdef bint read_document(Scan* scan) noexcept nogil:
         return False
     # What is left counts, not what came in: a Verifier will see no more.
     written = scan.largest - lane.out.remaining + lane.out.length
-    if written > largest_form(rest_length(scan)):
+    if written > largest_form(rest_length(&scan.cut)):
         return declined(lane, TOO_LARGE)
     return True
 
 
 cdef int scan_open(
-    Scan* scan, Octets* out, bytes document, int algorithm, bint strip, bint replace, int max_depth, bint digest,
-) except -1:
+    Scan* scan, Octets* out, const unsigned char* document, size_t length, int algorithm, bint strip, bint replace,
+    int max_depth, Sha256* sha256, unsigned char* rest,
+) except -1 nogil:
+    """`document`: `length` octets and a NUL. `sha256`: for a digest, or NULL. `rest`: as much room as the document
+    takes, if `strip` or `replace`.
+    """
     cdef Lane* lane = &scan.lane
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
-        raise ValueError("max_depth is out of range")
-    scan.largest = largest_form(len(document))
-    octets_open(out, len(document), scan.largest, digest)
+        with gil:
+            raise ValueError("max_depth is out of range")
+    scan.largest = largest_form(length)
+    octets_open(out, length, scan.largest, sha256)
     lane.out = out
-    lane.at = lane.run = scan.unwritten = <const unsigned char*> PyBytes_AS_STRING(document)
-    lane.end = lane.at + len(document)
+    lane.at = lane.run = scan.cut.unwritten = document
+    lane.end = scan.cut.end = document + length
     lane.exclusive = (algorithm & EXCLUSIVE) != 0
     bindings_open(&lane.in_scope)
     bindings_open(&lane.rendered)
@@ -396,16 +399,17 @@ cdef int scan_open(
     scan.max_depth = max_depth
     scan.strip = strip
     scan.replace = replace
-    scan.after_cdata = scan.binds_ds = scan.empty_root = scan.signature_met = scan.in_signature = False
-    scan.splice = 0
+    scan.after_cdata = scan.signature_met = scan.in_signature = False
+    scan.cut.binds_ds = scan.cut.empty_root = False
+    scan.cut.splice = 0
     scan.open = scan.inline_open
-    scan.rest = NULL
-    scan.rest_length = 0
+    scan.cut.rest = rest
+    scan.cut.rest_length = 0
     scan.out_of_memory = False
     return 0
 
 
-cdef void scan_free(Scan* scan) noexcept:
+cdef void scan_free(Scan* scan) noexcept nogil:
     cdef Lane* lane = &scan.lane
     octets_free(lane.out)
     bindings_free(&lane.in_scope)
@@ -417,46 +421,45 @@ cdef void scan_free(Scan* scan) noexcept:
         free(scan.open)
 
 
-cdef Decline scan_run(Scan* scan) except DECLINES:
+cdef Decline scan_run(Scan* scan) except DECLINES nogil:
     """NOT_DECLINED, or why the document was declined."""
     cdef Lane* lane = &scan.lane
     cdef bint is_read
     if lane.end - lane.at > LARGEST_DOCUMENT:
         return TOO_LARGE
-    if lane.end - lane.at >= LONG_SCAN:
-        with nogil:
-            is_read = read_document(scan)
-    else:
-        is_read = read_document(scan)
+    is_read = read_document(scan)
     if (
         scan.out_of_memory or lane.in_scope.failed or lane.rendered.failed or lane.attributes.failed
         or lane.declarations.failed or lane.sorted.failed or (lane.out.failed and not lane.out.too_long)
     ):
-        raise MemoryError
+        with gil:
+            raise MemoryError
     if lane.out.too_long:
         return TOO_LARGE
     if lane.decline:
         return lane.decline
-    assert is_read
+    if not is_read:
+        with gil:
+            raise AssertionError
     return NOT_DECLINED
 
 
-cdef Py_ssize_t rest_length(const Scan* scan) noexcept nogil:
+cdef Py_ssize_t rest_length(const Cut* cut) noexcept nogil:
     """Octets of the document without what is dropped."""
-    return scan.rest_length + (scan.lane.end - scan.unwritten)
+    return cut.rest_length + (cut.end - cut.unwritten)
 
 
-cdef char* put_head(const Scan* scan, char* out) noexcept:
-    """Write the result up to the splice, and give the place behind it. What is in scan.rest may be there already."""
-    if scan.rest_length and out != <char*> scan.rest:
-        memcpy(out, scan.rest, scan.rest_length)
-    out += scan.rest_length
+cdef char* put_head(const Cut* cut, char* out) noexcept nogil:
+    """Write the result up to the splice, and give the place behind it. What is in cut.rest may be there already."""
+    if cut.rest_length and out != <char*> cut.rest:
+        memcpy(out, cut.rest, cut.rest_length)
+    out += cut.rest_length
     # Nothing is dropped behind the splice.
-    memcpy(out, scan.unwritten, scan.splice - scan.rest_length)
-    return out + (scan.splice - scan.rest_length)
+    memcpy(out, cut.unwritten, cut.splice - cut.rest_length)
+    return out + (cut.splice - cut.rest_length)
 
 
-cdef void put_tail(const Scan* scan, char* out, size_t skip) noexcept:
+cdef void put_tail(const Cut* cut, char* out, size_t skip) noexcept nogil:
     """Write the result from `skip` octets behind the splice."""
-    cdef const unsigned char* start = scan.unwritten + (scan.splice - scan.rest_length) + skip
-    memcpy(out, start, scan.lane.end - start)
+    cdef const unsigned char* start = cut.unwritten + (cut.splice - cut.rest_length) + skip
+    memcpy(out, start, cut.end - start)

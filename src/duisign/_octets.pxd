@@ -3,6 +3,8 @@
 from cpython.object cimport PyObject
 from libc.string cimport memcpy, strlen
 
+from duisign._sha256 cimport Sha256
+
 
 cdef extern from "Python.h":
     # Cython's own resize takes no object that nobody else holds.
@@ -21,14 +23,14 @@ cdef struct Octets:
     unsigned char* data
     size_t length
     size_t capacity
-    # the output is its SHA-256 digest; full blocks go there and are forgotten
-    bint digesting
+    # where the output is its SHA-256 digest: borrowed, what full blocks go into and are forgotten; else NULL
+    Sha256* sha256
+    # a block has gone there
+    bint digest_begun
     # owned, for a digest buffer; NULL while inline_data is enough
     unsigned char* block
     # owned bytes object that nobody else holds yet, for any other; NULL while inline_data is enough
     PyObject* result
-    # owned hashlib object, made for the first full block; NULL before
-    PyObject* sha256
     # octets that may still be written before the output is out of proportion
     size_t remaining
     # the limit was reached: sticky, the output is void
@@ -41,10 +43,11 @@ cdef struct Octets:
     unsigned char inline_data[INLINE_OCTETS]
 
 
-cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesting) except -1
-cdef void octets_free(Octets* octets) noexcept
+cdef int octets_open(Octets* octets, size_t capacity, size_t limit, Sha256* sha256) except -1 nogil
+cdef void octets_free(Octets* octets) noexcept nogil
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil
 cdef bytes octets_take(Octets* octets)
+cdef bint octets_digest(Octets* octets, unsigned char* digest) noexcept nogil
 
 
 cdef inline void octets_discard(Octets* octets) noexcept nogil:

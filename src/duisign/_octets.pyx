@@ -1,14 +1,12 @@
 """The slow paths of the tree lane's output: growth, and full blocks into SHA-256."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from cpython.memoryview cimport PyMemoryView_FromMemory
-from cpython.buffer cimport PyBUF_READ
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF, Py_XDECREF
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
 
-from hashlib import sha256
+from duisign._sha256 cimport DIGEST, Sha256, sha256_begin, sha256_finish, sha256_update
 
 # Octets that need an escape, or end the string: text content, and attribute values.
 cdef unsigned char[256] TEXT_STOPS
@@ -20,40 +18,44 @@ for _octet in b'\0&<"\t\n\r':
     ATTRIBUTE_STOPS[_octet] = 1
 
 
-cdef int octets_open(Octets* octets, size_t capacity, size_t limit, bint digesting) except -1:
-    """Prepare a buffer; `capacity` in octets is a hint, `limit` is none."""
+cdef int octets_open(Octets* octets, size_t capacity, size_t limit, Sha256* sha256) except -1 nogil:
+    """Prepare a buffer; `capacity` in octets is a hint, `limit` is none. `sha256`: NULL unless a digest is wanted."""
     octets.remaining = limit
     octets.too_long = False
     octets.length = 0
     octets.failed = False
     octets.discarding = False
     octets.kept = 0
-    octets.digesting = digesting
-    octets.sha256 = octets.result = NULL
+    octets.sha256 = sha256
+    octets.digest_begun = False
+    octets.result = NULL
     octets.block = NULL
     octets.data = octets.inline_data
     octets.capacity = INLINE_OCTETS
     if capacity <= INLINE_OCTETS:
         return 0
-    if not digesting:
-        return _move(octets, capacity)
+    if sha256 == NULL:
+        with gil:
+            return _move(octets, capacity)
     if capacity > DIGEST_BLOCK:
         capacity = DIGEST_BLOCK
     octets.block = <unsigned char*> malloc(capacity)
     if octets.block == NULL:
-        raise MemoryError
+        with gil:
+            raise MemoryError
     octets.data = octets.block
     octets.capacity = capacity
     return 0
 
 
-cdef void octets_free(Octets* octets) noexcept:
+cdef void octets_free(Octets* octets) noexcept nogil:
     free(octets.block)
     octets.block = octets.data = NULL
     octets.length = octets.capacity = 0
-    Py_XDECREF(octets.result)
-    Py_XDECREF(octets.sha256)
-    octets.result = octets.sha256 = NULL
+    if octets.result != NULL:
+        with gil:
+            Py_XDECREF(octets.result)
+            octets.result = NULL
 
 
 cdef int _move(Octets* octets, size_t capacity) except -1:
@@ -76,16 +78,12 @@ cdef int _grow(Octets* octets, size_t capacity) noexcept with gil:
         return -1
 
 
-cdef int _update(Octets* octets, const unsigned char* source, size_t length) noexcept with gil:
-    try:
-        if octets.sha256 == NULL:
-            hasher = sha256()
-            Py_INCREF(hasher)
-            octets.sha256 = <PyObject*> hasher
-        (<object> octets.sha256).update(PyMemoryView_FromMemory(<char*> source, length, PyBUF_READ))
-        return 0
-    except BaseException:  # reported by the owner of the buffer, who holds the GIL again
-        return -1
+cdef bint _update(Octets* octets, const unsigned char* source, size_t length) noexcept nogil:
+    if not octets.digest_begun:
+        if not sha256_begin(octets.sha256):
+            return False
+        octets.digest_begun = True
+    return sha256_update(octets.sha256, source, length)
 
 
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil:
@@ -99,14 +97,14 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
     if octets.length + length > octets.remaining:
         octets.too_long = octets.failed = True
         return
-    if octets.digesting:
-        if octets.length and _update(octets, octets.data, octets.length) < 0:
+    if octets.sha256 != NULL:
+        if octets.length and not _update(octets, octets.data, octets.length):
             octets.failed = True
             return
         octets.remaining -= octets.length
         octets.length = 0
         if length >= octets.capacity:
-            if _update(octets, source, length) < 0:
+            if not _update(octets, source, length):
                 octets.failed = True
             octets.remaining -= length
             return
@@ -123,17 +121,22 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
     octets.length += length
 
 
+cdef bint octets_digest(Octets* octets, unsigned char* digest) noexcept nogil:
+    """Write the SHA-256 digest of what was written, for a buffer that makes it; False if that failed."""
+    return (
+        not octets.failed and _update(octets, octets.data, octets.length) and sha256_finish(octets.sha256, digest)
+    )
+
+
 cdef bytes octets_take(Octets* octets):
-    """What was written, as bytes; for a digest buffer the SHA-256 digest, 32 octets."""
+    """What was written, as bytes; for a buffer that makes it the SHA-256 digest, 32 octets."""
     if octets.failed:
         raise MemoryError
-    if octets.digesting:
-        if octets.sha256 == NULL and (octets.block == NULL or octets.length == 0):
-            # A copy of a few thousand octets costs less than a view of them.
-            return sha256(PyBytes_FromStringAndSize(<char*> octets.data, octets.length)).digest()
-        if octets.length and _update(octets, octets.data, octets.length) < 0:
+    if octets.sha256 != NULL:
+        digest = PyBytes_FromStringAndSize(NULL, DIGEST)
+        if not octets_digest(octets, <unsigned char*> PyBytes_AS_STRING(digest)):
             raise MemoryError
-        return (<object> octets.sha256).digest()
+        return digest
     if octets.result == NULL:
         return PyBytes_FromStringAndSize(<char*> octets.data, octets.length)
     _PyBytes_Resize(&octets.result, octets.length)

@@ -12,6 +12,8 @@ cdef class SignatureElement:
     cdef xmlNode* key_info
     cdef int max_depth
     cdef Py_ssize_t size
+    # the canonical octets of the document without this Signature, once they are made
+    cdef bytes octets
     # the text of DigestValue if SignedInfo is the usual one, whose canonical form is then known, else None
     cdef bytes digest_text
     # what KeyInfo says if it is not in the tree
@@ -19,3 +21,6 @@ cdef class SignatureElement:
     cdef readonly object profile
     cdef readonly bytes digest_value
     cdef readonly bytes der_signature
+
+    cdef object walk(self, bint stop_at_signature)
+    cdef bint is_sole(self) except -1

@@ -11,15 +11,16 @@ from lxml.includes.tree cimport (
     XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode,
 )
 
-from duisign._signature_place cimport DSIG, LONG_WALK, Places, is_named, locate
+from duisign._sha256 cimport Sha256Start
+from duisign._signature_place cimport (
+    DSIG, LONG_WALK, Places, checked_root, holds_signature, is_named, last_signature, locate,
+)
 from duisign._signature_value cimport decode_base64, der_from_raw
 from duisign._tree_lane cimport EXCLUSIVE, canonical
 
-from hashlib import sha256
-
 from duisign import limits
 from duisign.algorithms import Profile
-from duisign.errors import SignatureFormatError, UnsignedMessageError
+from duisign.errors import CanonicalizationError, SignatureFormatError, UnsignedMessageError
 
 cdef const char* DSIG11 = b"http://www.w3.org/2009/xmldsig11#"
 cdef const char* EXCLUSIVE_C14N = b"http://www.w3.org/2001/10/xml-exc-c14n#"
@@ -38,7 +39,7 @@ cdef bytes USUAL_START = (
     b'<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod><ds:DigestValue>'
 )
 cdef bytes USUAL_END = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
-cdef object _copy_usual_start = sha256(USUAL_START).copy
+cdef Sha256Start AFTER_USUAL_START = Sha256Start(USUAL_START)
 
 cdef int MAX_KEY_HINTS = limits.MAX_KEY_HINTS
 cdef object _DUIS = Profile.DUIS
@@ -138,18 +139,34 @@ cdef class SignatureElement:
 
     def signed_octets(self):
         """The canonical octets of the document without this Signature: what DigestValue is about."""
+        if self.octets is None:
+            self.octets = self.walk(False)
+        return self.octets
+
+    cdef object walk(self, bint stop_at_signature):
         return canonical(
             <xmlNode*> self.root._c_node.doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
-            self.max_depth, self.size, False, self.size >= LONG_WALK, False,
+            self.max_depth, self.size, False, self.size >= LONG_WALK, stop_at_signature,
+        )
+
+    cdef bint is_sole(self) except -1:
+        """Whether the document has no other Signature, wherever; the walk that tells makes the canonical octets too.
+
+        False as well if the depth or the canonical form is not as it must be.
+        """
+        try:
+            self.octets = self.walk(True)
+        except CanonicalizationError:
+            return False
+        return self.octets is not None and not (
+            self.signature != NULL and holds_signature(self.signature, self.max_depth)
         )
 
     def signed_info_digest(self):
         """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
         if self.digest_text is None:
             return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False, False)
-        signed_info = _copy_usual_start()
-        signed_info.update(self.digest_text + USUAL_END)
-        return signed_info.digest()
+        return AFTER_USUAL_START.digest_with(self.digest_text + USUAL_END)
 
     def key_hints(self):
         """What KeyInfo says of the key: None without KeyInfo, else a list of tuples whose first item is a kind.
@@ -283,6 +300,14 @@ cdef bint is_usual(const xmlNode* root) noexcept nogil:
         node = node.next
 
 
+cdef struct Accepted:
+    # of the profiles and of what is loose: see Verifier
+    bint duis
+    bint signxml
+    bint unmarked_c14n
+    bint java_widths
+
+
 def read_signature(
     _Element root not None, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
@@ -293,22 +318,40 @@ def read_signature(
     """
     cdef Places places
     cdef SignatureElement found
+    cdef Accepted accepted = Accepted(accept_duis, accept_signxml, unmarked_c14n, java_widths)
+    cdef xmlNode* last = last_signature(checked_root(root))
+    if last != NULL:
+        # Mostly it is the only one and fine. Then one walk over the tree is enough, which takes long when it is large.
+        try:
+            found = signature_at(last, root, accepted, max_depth, size)
+            if found.is_sole():
+                return found
+        except SignatureFormatError:
+            # Where Signatures stand comes first among what may be wrong.
+            pass
+    locate(root, max_depth, size, &places)
+    if places.outer == NULL:
+        raise UnsignedMessageError("unsigned", "The message has no Signature: nobody vouches for it.")
+    return signature_at(places.outer, root, accepted, max_depth, size)
+
+
+cdef SignatureElement signature_at(
+    xmlNode* signature, _Element root, Accepted accepted, int max_depth, Py_ssize_t size,
+):
+    """Check a Signature against the wire profile, but for its place."""
+    cdef SignatureElement found = SignatureElement.__new__(SignatureElement)
     cdef xmlNode* node
     cdef xmlNode* reference
     cdef xmlNode* signature_value
     cdef const char* method
-    locate(root, max_depth, size, &places)
-    if places.outer == NULL:
-        raise UnsignedMessageError("unsigned", "The message has no Signature: nobody vouches for it.")
-    found = SignatureElement.__new__(SignatureElement)
     found.root = root
     found.max_depth = max_depth
     found.size = size
-    found.signature = places.outer
-    no_attributes(places.outer)
+    found.signature = signature
+    no_attributes(signature)
 
     # Signature: SignedInfo, SignatureValue, KeyInfo or nothing
-    found.signed_info = expected(places.outer.children, b"SignedInfo", "signature-content")
+    found.signed_info = expected(signature.children, b"SignedInfo", "signature-content")
     no_attributes(found.signed_info)
     signature_value = expected(found.signed_info.next, b"SignatureValue", "signature-content")
     no_attributes(signature_value)
@@ -321,7 +364,7 @@ def read_signature(
     # SignedInfo: CanonicalizationMethod, SignatureMethod, one Reference
     node = expected(found.signed_info.children, b"CanonicalizationMethod", "signature-content")
     method = sole_attribute(node, b"Algorithm")
-    if unmarked_c14n and strcmp(method, EXCLUSIVE_C14N_UNMARKED) == 0:
+    if accepted.unmarked_c14n and strcmp(method, EXCLUSIVE_C14N_UNMARKED) == 0:
         end_of_content(node.children, "signature-content")
     else:
         algorithm_element(node, b"CanonicalizationMethod", EXCLUSIVE_C14N, "canonicalization-method")
@@ -336,7 +379,7 @@ def read_signature(
     node = expected(reference.children, b"Transforms", "signature-content")
     no_attributes(node)
     found.profile = read_transforms(node)
-    if not (found.profile is _DUIS and accept_duis or found.profile is _SIGNXML and accept_signxml):
+    if not (found.profile is _DUIS and accepted.duis or found.profile is _SIGNXML and accepted.signxml):
         raise SignatureFormatError(
             "transforms", "The Transforms are not those of an accepted profile, in its order.", check="algorithms"
         )
@@ -350,7 +393,7 @@ def read_signature(
         # 32 octets in base64 without white space: nothing in it has another canonical form.
         if len(found.digest_text) != 44:
             found.digest_text = None
-    found.der_signature = read_signature_value(signature_value, java_widths)
+    found.der_signature = read_signature_value(signature_value, accepted.java_widths)
     return found
 
 

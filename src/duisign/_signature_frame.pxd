@@ -2,20 +2,39 @@
 
 cimport cython
 
+from duisign._sha256 cimport DIGEST, Sha256, Sha256Start
+
+cdef enum:
+    # Characters of DigestValue's text, and of it with the end of SignedInfo behind it.
+    BASE64_OF_DIGEST = 44
+    SIGNED_INFO_END = 92
+
+
+cdef struct SignedInfo:
+    # the text of DigestValue and what follows it
+    char[SIGNED_INFO_END] end
+    # of the canonical form
+    unsigned char[DIGEST] digest
+
+
+cdef bint signed_info_of(
+    const unsigned char* digest, const Sha256* start, Sha256* sha256, SignedInfo* signed_info,
+) noexcept nogil
+
 
 @cython.final
 cdef class SignatureFrame:
     cdef bytes start
     cdef bytes start_bound
     cdef bytes behind
-    cdef object copy_signed_info
+    # canonical SignedInfo up to the text of DigestValue
+    cdef Sha256Start signed_info
     cdef object sign_digest
     cdef object ecdsa
-    # canonical SignedInfo up to the text of DigestValue, where it is to be signed whole; else None
+    # the same octets, where it is to be signed whole; else None
     cdef bytes whole
 
     cdef Py_ssize_t length(self, bint binds_ds)
-    cdef bytes digest_text(self, bytes digest)
-    cdef bytes der_signature(self, bytes digest_text)
-    cdef char* put(self, char* out, bint binds_ds, bytes digest_text, bytes der) except NULL
-    cdef bytes written(self, bint binds_ds, bytes digest_text, bytes der)
+    cdef bytes der_signature(self, const SignedInfo* signed_info)
+    cdef char* put(self, char* out, bint binds_ds, const SignedInfo* signed_info, bytes der) except NULL
+    cdef bytes written(self, bint binds_ds, const SignedInfo* signed_info, bytes der)

@@ -1,12 +1,14 @@
 from collections.abc import Callable
 from typing import Any, Self, final
 
+from duisign._sha256 import Sha256Start
+
 @final
 class SignatureFrame:
     def __new__(
         cls,
         canonical_start: bytes,
-        copy_signed_info: Callable[[], Any],
+        signed_info: Sha256Start,
         start: bytes,
         start_bound: bytes,
         key_info: bytes,

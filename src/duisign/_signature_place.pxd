@@ -39,4 +39,7 @@ cdef inline bint has_elements(const xmlNode* element) noexcept nogil:
     return False
 
 
+cdef xmlNode* checked_root(_Element root) except NULL
+cdef xmlNode* last_signature(const xmlNode* root) noexcept nogil
+cdef bint holds_signature(xmlNode* signature, int max_depth) noexcept nogil
 cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1

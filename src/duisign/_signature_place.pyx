@@ -79,6 +79,23 @@ cdef void find_signatures(xmlNode* root, int max_depth, Places* places) noexcept
         node = node.next
 
 
+cdef xmlNode* last_signature(const xmlNode* root) noexcept nogil:
+    """The last element below the root if it is a Signature, or NULL."""
+    cdef xmlNode* node = root.last
+    while node != NULL and node.type != XML_ELEMENT_NODE:
+        node = node.prev
+    return node if node != NULL and is_named(node, DSIG, b"Signature") else NULL
+
+
+cdef bint holds_signature(xmlNode* signature, int max_depth) noexcept nogil:
+    """Whether there is a Signature within a Signature below the root, or no telling because of the depth."""
+    cdef Places places
+    if max_depth < 2:
+        return True
+    find_signatures(signature, max_depth - 1, &places)
+    return places.too_deep or places.outer_count + places.inner_count + places.misplaced_count != 1
+
+
 cdef xmlNode* checked_root(_Element root) except NULL:
     """The node of a root element, once the document as a whole is found fit."""
     cdef xmlNode* node = root._c_node

@@ -166,7 +166,7 @@ cdef bint raw_from_der(const unsigned char* source, Py_ssize_t length, unsigned 
     return True
 
 
-cdef char* put_base64(char* out, const unsigned char* octets, Py_ssize_t length) noexcept:
+cdef char* put_base64(char* out, const unsigned char* octets, Py_ssize_t length) noexcept nogil:
     """Write `length` octets in base64, padded, and give the place behind them."""
     cdef Py_ssize_t index = 0
     cdef unsigned int group

@@ -19,6 +19,7 @@ from duisign._octets cimport (
     Octets, octets_free, octets_open, octets_take, put, put_octet, put_string, put_text,
 )
 from duisign._pointers cimport pointers_free, pointers_open
+from duisign._sha256 cimport Sha256, sha256_free, sha256_open
 from duisign._start_tag cimport (
     ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, NONE, RELATIVE_NAMESPACE, SIGNATURE_MET, TOO_DEEP,
     UNKNOWN_NODE, UNSERIALIZABLE, Walk, declare_ancestors, open_element, put_name, text,
@@ -219,10 +220,12 @@ cdef object canonical(
     """
     cdef Walk walk
     cdef Octets out
+    cdef Sha256 sha256
     cdef int index
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
         raise ConfigurationError("depth-limit", f"max_depth must be from 1 to {DEPTH_LIMIT_MAXIMUM}.")
-    octets_open(&out, size_hint, largest_form(size_hint), digest)
+    sha256_open(&sha256)
+    octets_open(&out, size_hint, largest_form(size_hint), &sha256 if digest else NULL)
     bindings_open(&walk.in_scope)
     bindings_open(&walk.rendered)
     pointers_open(&walk.attributes)
@@ -265,6 +268,7 @@ cdef object canonical(
     finally:
         free(walk.inclusive)
         octets_free(&out)
+        sha256_free(&sha256)
         bindings_free(&walk.in_scope)
         bindings_free(&walk.rendered)
         pointers_free(&walk.attributes)

@@ -18,7 +18,7 @@ from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport xmlNs
 
 from duisign._signature_element cimport SignatureElement
-from duisign._signature_place cimport Places, locate
+from duisign._signature_place cimport Places, checked_root, locate
 from duisign._signature_value cimport decode_base64, der_from_raw
 
 from duisign import limits
@@ -192,17 +192,22 @@ def belongs_to(SignatureElement signature not None, _Element root not None, bint
     False: the whole document must be parsed, and may be refused.
     """
     cdef Places places
-    # A comment or instruction behind the root could have held what was taken for its end tag, and the Signature.
-    if root._c_node == NULL or root._c_node.next != NULL or (bound_by_root and not binds_ds(root)):
+    try:
+        checked_root(root)
+    except DuisignError:
         return False
+    # A comment or instruction behind the root could have held what was taken for its end tag, and the Signature.
+    if root._c_node.next != NULL or (bound_by_root and not binds_ds(root)):
+        return False
+    signature.root = root
+    if signature.is_sole():
+        return True
+    # There is an inner one, or something is wrong.
     try:
         locate(root, signature.max_depth, signature.size, &places)
     except DuisignError:
         return False
-    if places.outer != NULL:
-        return False
-    signature.root = root
-    return True
+    return places.outer == NULL
 
 
 import_lxml__etree()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.limits import DEFAULT_WORKERS, MAX_WORKERS
@@ -13,6 +13,7 @@ from duisign.work import results_in_order
 
 if TYPE_CHECKING:
     from duisign.message import VerifiedMessage
+    from duisign.work import InChunks
 
 __all__ = ["SignResult", "VerifyResult", "available_workers", "results_of_documents"]
 
@@ -80,6 +81,8 @@ def results_of_documents(
     make: Callable[[int, _Value | None, DuisignError | None], _Result],
     documents: Iterable[bytes],
     workers: int | None,
+    *,
+    in_chunks: InChunks[bytes, Any, _Value] | None = None,
 ) -> Generator[_Result, None, None]:
     """`results_in_order` for the arguments of a public method; raises ConfigurationError before anything is done."""
     if isinstance(documents, (bytes, bytearray, memoryview, str)) or not isinstance(documents, Iterable):
@@ -90,7 +93,7 @@ def results_of_documents(
         workers = available_workers()
     if type(workers) is not int or not 1 <= workers <= MAX_WORKERS:
         raise ConfigurationError("workers", f"workers must be None or a number of threads from 1 to {MAX_WORKERS}.")
-    return results_in_order(call, make, documents, workers, weigh=_octets)
+    return results_in_order(call, make, documents, workers, weigh=_octets, in_chunks=in_chunks)
 
 
 def available_workers() -> int:

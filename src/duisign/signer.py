@@ -6,7 +6,6 @@ import contextlib
 import functools
 import os
 import sys
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -14,8 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from lxml import etree
 
-from duisign._byte_lane import ByteLane
+from duisign._byte_lane import ByteLane, ReadDocument
 from duisign._markup import splice, strip
+from duisign._sha256 import Sha256Start, sha256_digest
 from duisign._signature_element import read_signature
 from duisign._signature_frame import SignatureFrame
 from duisign._signature_place import digest_for_signing
@@ -36,6 +36,7 @@ from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
 from duisign.schema import checked_schema
 from duisign.trust import Signatory
+from duisign.work import InChunks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -94,13 +95,13 @@ def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
 
 
 @functools.cache
-def _constant_parts(profile: Profile) -> tuple[bytes, Callable[[], Any], bytes, bytes]:
+def _constant_parts(profile: Profile) -> tuple[bytes, Sha256Start, bytes, bytes]:
     """What the frames of all Signers share, so that it stays in the processor's caches whichever of them signs."""
     start = _signed_info_start(profile, canonical=False)
     canonical_start = _signed_info_start(profile, canonical=True)
     return (
         canonical_start,
-        sha256(canonical_start).copy,
+        Sha256Start(canonical_start),
         b"<ds:Signature" + _BINDING + b">" + start,
         b"<ds:Signature>" + start,
     )
@@ -307,11 +308,22 @@ class Signer:
         if self._byte_lane is not None:
             signed = self._byte_lane.sign(document)
             if signed is not None:
-                if self._schema is not None:
-                    self._schema.validate_element(self._reader.parse(signed))
-                return signed
+                return signed if self._schema is None else self._valid(signed, self._schema)
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
+
+    def _sign_read(self, document: ReadDocument | bytes) -> bytes:
+        """`sign` for what the byte lane has read already, or declined."""
+        if self._byte_lane is not None and isinstance(document, ReadDocument):
+            signed = self._byte_lane.sign_read(document)
+            return signed if self._schema is None else self._valid(signed, self._schema)
+        assert not isinstance(document, ReadDocument)
+        root, is_utf8 = self._reader.read(document)
+        return self.sign_parsed(document, root, is_utf8)
+
+    def _valid(self, signed: bytes, schema: Schema) -> bytes:
+        schema.validate_element(self._reader.parse(signed))
+        return signed
 
     async def sign_async(self, document: bytes) -> bytes:
         """`sign` with an `AsyncExternalKey`: its answer is awaited, all else is done in between, by way of a tree.
@@ -345,7 +357,9 @@ class Signer:
         means one per processor, at most 8. Closing or dropping the iterator ends the threads, as does its end and any
         exception. Raises ConfigurationError.
         """
-        return results_of_documents(self.sign, SignResult, documents, workers)
+        lane = self._byte_lane
+        in_chunks = None if lane is None else InChunks(lane.read_all, self._sign_read)
+        return results_of_documents(self.sign, SignResult, documents, workers, in_chunks=in_chunks)
 
     def sign_element(self, root: _Element) -> _Element:
         """A signed copy of an lxml element as the root of a document of its own; `root` stays as it is.
@@ -407,9 +421,7 @@ class Signer:
             )
         if codec is not None:
             self._check_decoded(signed)
-        if self._schema is not None:
-            self._schema.validate_element(self._reader.parse(signed))
-        return signed
+        return signed if self._schema is None else self._valid(signed, self._schema)
 
     def _reparsed(self, rest: bytes) -> _Element:
         """The root of what is left of a document without its Signature."""
@@ -430,7 +442,7 @@ class Signer:
         again = read_signature(
             self._reader.parse(signed), True, True, False, False, self._reader.max_depth, len(signed)
         )
-        if sha256(again.signed_octets()).digest() != again.digest_value:
+        if sha256_digest(again.signed_octets()) != again.digest_value:
             raise _not_as_parsed()
 
 

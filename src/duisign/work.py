@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from operator import length_hint
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from duisign.errors import DuisignError
 from duisign.limits import (
@@ -27,7 +27,7 @@ from duisign.limits import (
 if TYPE_CHECKING:
     from concurrent.futures import ThreadPoolExecutor
 
-__all__ = ["results_in_order"]
+__all__ = ["InChunks", "results_in_order"]
 
 _SLOW_SECONDS = 0.001
 """Seconds. Items of which a chunk takes longer come more slowly than they are worked off."""
@@ -36,8 +36,20 @@ _FEW_DOCUMENTS = 7
 """The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
 
 _Item = TypeVar("_Item")
+_Prepared = TypeVar("_Prepared")
 _Value = TypeVar("_Value")
 _Result = TypeVar("_Result")
+
+
+class InChunks(NamedTuple, Generic[_Item, _Prepared, _Value]):
+    """What several threads do in place of a call for each item.
+
+    `prepare`: what can be done for a whole chunk at once without Python's lock; what it gives for each item goes to
+    `call`, which does the rest.
+    """
+
+    prepare: Callable[[list[_Item]], list[_Prepared]]
+    call: Callable[[_Prepared], _Value]
 
 
 def results_in_order(
@@ -48,18 +60,19 @@ def results_in_order(
     *,
     weigh: Callable[[_Item], int],
     at_hand: Callable[[], bool] | None = None,
+    in_chunks: InChunks[_Item, Any, _Value] | None = None,
 ) -> Generator[_Result, None, None]:
     """A result for each item, in their order: `make` of its index, what `call` gave, and the DuisignError it raised.
 
     `items` is iterated in the thread that asks for results, ahead of them by at most `READ_AHEAD_DOCUMENTS` items and
     about `READ_AHEAD_OCTETS` (by `weigh`) per worker. Any other exception, of `call` or of `items`, is raised behind
     the results of the items before it, as in a plain loop. `at_hand`: whether the next item comes without waiting; if
-    not, all results are given out first. However the generator ends, its threads end with it.
+    not, all results are given out first. `in_chunks`: what several workers do instead of `call`. However the generator ends, its threads end with it.
     """
     feed = _Feed(items, weigh, at_hand)
     if workers == 1:
         return _results_of_one(call, make, feed.iterator)
-    return _results_of_several(call, make, feed, workers)
+    return _results_of_several(InChunks(list, call) if in_chunks is None else in_chunks, make, feed, workers)
 
 
 def _lightened(error: DuisignError) -> DuisignError:
@@ -162,9 +175,9 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     __slots__ = (
         "_awaited",
-        "_call",
         "_executor",
         "_finished",
+        "_in_chunks",
         "_make",
         "_ready",
         "_resting",
@@ -175,11 +188,11 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     def __init__(
         self,
-        call: Callable[[_Item], _Value],
+        in_chunks: InChunks[_Item, Any, _Value],
         make: Callable[[int, _Value | None, DuisignError | None], _Result],
         threads: int,
     ) -> None:
-        self._call = call
+        self._in_chunks = in_chunks
         self._make = make
         self.waiting: deque[tuple[int, list[_Item]]] = deque()
         self._resting = [None] * threads
@@ -249,10 +262,10 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._awaited = -1
 
     def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
-        call, make = self._call, self._make
+        (prepare, call), make = self._in_chunks, self._make
         results: list[_Result] = []
         try:
-            for index, item in enumerate(items, first):
+            for index, item in enumerate(prepare(items), first):
                 if self._stopped:
                     break
                 try:
@@ -266,12 +279,12 @@ class _Work(Generic[_Item, _Value, _Result]):
 
 
 def _results_of_several(
-    call: Callable[[_Item], _Value],
+    in_chunks: InChunks[_Item, Any, _Value],
     make: Callable[[int, _Value | None, DuisignError | None], _Result],
     feed: _Feed[_Item],
     workers: int,
 ) -> Generator[_Result, None, None]:
-    work: _Work[_Item, _Value, _Result] = _Work(call, make, workers - 1)
+    work: _Work[_Item, _Value, _Result] = _Work(in_chunks, make, workers - 1)
     # First index, length and octets of each chunk whose results are not out yet.
     pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0

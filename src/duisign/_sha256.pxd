@@ -1,0 +1,32 @@
+# SHA-256 by the OpenSSL that hashlib works with, callable without the GIL; by hashlib itself where that is out of reach.
+
+from cpython.object cimport PyObject
+
+
+cdef enum:
+    DIGEST = 32
+    # Octets from which a digest takes long enough to be worth giving up the GIL for.
+    LONG_DIGEST = 4096
+
+
+cdef struct Sha256:
+    # owned EVP_MD_CTX, which serves for one digest after the other; NULL before the first, and where hashlib serves
+    void* context
+    # owned hashlib object of a digest that is under way, or NULL
+    PyObject* hasher
+
+
+# All but sha256_open and sha256_free: False without memory, or when OpenSSL refuses.
+cdef void sha256_open(Sha256* state) noexcept nogil
+cdef void sha256_free(Sha256* state) noexcept nogil
+cdef bint sha256_begin(Sha256* state) noexcept nogil
+cdef bint sha256_resume(Sha256* state, const Sha256* start) noexcept nogil
+cdef bint sha256_update(Sha256* state, const unsigned char* octets, size_t length) noexcept nogil
+cdef bint sha256_finish(Sha256* state, unsigned char* digest) noexcept nogil
+
+
+cdef class Sha256Start:
+    # The state behind octets that many digests begin with; never changed, so shared by threads.
+    cdef Sha256 state
+
+    cdef bytes digest_with(self, bytes octets)

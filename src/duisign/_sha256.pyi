@@ -1,0 +1,6 @@
+BY_OPENSSL: bool
+
+class Sha256Start:
+    def __new__(cls, octets: bytes) -> Sha256Start: ...
+
+def sha256_digest(octets: bytes) -> bytes: ...

@@ -1,0 +1,109 @@
+"""SHA-256: the digests of hashlib, whichever way they are made, and no lock of Python's for them."""
+
+from __future__ import annotations
+
+import _hashlib
+import base64
+import ctypes
+import hashlib
+import os
+import random
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from duisign._sha256 import BY_OPENSSL, Sha256Start, sha256_digest
+from duisign._signature_frame import SignatureFrame
+
+SECONDS = 120
+# Around the blocks of SHA-256, and around where the GIL is given up.
+LENGTHS = [*range(130), 255, 256, 257, 2047, 2048, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1_000_003]
+
+END = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
+
+WITHOUT_OPENSSL = """
+import sys
+sys.modules["_hashlib"] = None
+import hashlib
+assert hashlib.sha256.__module__ != "_hashlib"
+from duisign._sha256 import BY_OPENSSL, sha256_digest
+assert not BY_OPENSSL
+assert sha256_digest(b"abc") == hashlib.sha256(b"abc").digest()
+"""
+
+
+def in_reach():
+    """Whether the module that hashlib stands on has OpenSSL's functions, or is linked with them."""
+    path = getattr(_hashlib, "__file__", None)
+    return path is not None and hasattr(ctypes.CDLL(path), "EVP_MD_CTX_copy_ex")
+
+
+def test_openssl_is_called_where_it_is_in_reach():
+    assert BY_OPENSSL == (os.environ.get("DUISIGN_EXPECTED_SHA256") != "hashlib" and in_reach())
+
+
+@pytest.mark.parametrize(
+    ("octets", "digest"),
+    [
+        # FIPS 180-4, examples of NIST's Cryptographic Standards and Guidelines.
+        (b"abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
+        (
+            b"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+            "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+        ),
+        (b"", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"),
+    ],
+)
+def test_published_digests(octets, digest):
+    assert sha256_digest(octets).hex() == digest
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_digests_are_those_of_hashlib(length):
+    octets = random.Random(length).randbytes(length)
+    assert sha256_digest(octets) == hashlib.sha256(octets).digest()
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_digest_goes_on_where_another_stands(length):
+    start = random.Random(length).randbytes(length)
+    frame = SignatureFrame(start, Sha256Start(start), b"", b"", b"", lambda digest, algorithm: b"", None)
+    # Twice: the state that it goes on from stays as it is.
+    for seed in (b"one", b"other"):
+        digest = hashlib.sha256(seed).digest()
+        again = hashlib.sha256(start + base64.b64encode(digest) + END)
+        assert frame.signed_info_digest(digest) == again.digest()
+
+
+def test_threads_share_a_state():
+    start = bytes(1000)
+    frame = SignatureFrame(start, Sha256Start(start), b"", b"", b"", lambda digest, algorithm: b"", None)
+    digests = [hashlib.sha256(b"%d" % number).digest() for number in range(2000)]
+    expected = [frame.signed_info_digest(digest) for digest in digests]
+    wrong = []
+
+    def work():
+        wrong.extend(1 for digest, right in zip(digests, expected, strict=True) if frame.signed_info_digest(digest) != right)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert not wrong
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_hashlib_serves_where_there_is_no_openssl():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_OPENSSL], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("octets", [None, "abc", bytearray(b"abc")])
+def test_only_bytes_have_a_digest(octets):
+    with pytest.raises(TypeError):
+        sha256_digest(octets)
