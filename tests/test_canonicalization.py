@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import random
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from lxml import etree
 
 import duisign
 from duisign import CanonicalizationMethod, canonicalize
+from duisign._byte_lane import canonical_document
 from xml_documents import Shape, documents
 
 C14N = CanonicalizationMethod.C14N_1_0
@@ -202,6 +204,72 @@ def test_many_attributes_and_namespaces(count):
     for exclusive in (False, True):
         expected = etree.tostring(etree.fromstring(document).getroottree(), method="c14n", exclusive=exclusive)
         assert canonicalize(document, EXCLUSIVE if exclusive else C14N) == expected
+
+
+URIS = ["urn:a", "urn:aa", "urn:aaaaaaaa", "urn:aaaaaaaab", "http://example.org/a", "http://example.org/b", "Z:z"]
+FIRST = ["a", "A", "z", "_", "\u00e9", "\u4e2d", "\ufdf0", "\U00010000"]
+OTHERS = [*FIRST, "0", "9", "-", ".", "\u00b7"]
+
+
+def tag_of_many(chance: random.Random, letters: list[str], others: list[str]) -> str:
+    """A start tag with up to 300 attributes and declarations whose names begin alike, in no order."""
+
+    def name():
+        start = chance.choice(["", chance.choice(letters) * chance.randrange(1, 10)])
+        return start + chance.choice(letters) + "".join(chance.choices(others, k=chance.randrange(4)))
+
+    prefixes = {name(): uri for uri in chance.choices(URIS, k=chance.randrange(1, 60))}
+    declared = [f'xmlns:{prefix}="{uri}"' for prefix, uri in prefixes.items() if not prefix.lower().startswith("xml")]
+    used = [prefix for prefix in prefixes if f'xmlns:{prefix}="{prefixes[prefix]}"' in declared]
+    attributes = {}
+    for _ in range(chance.randrange(17, 240)):
+        prefix, local = chance.choice([None, *used]), name()
+        attributes.setdefault((prefixes.get(prefix), local), f'{prefix}:{local}=""' if prefix else f'{local}=""')
+    parts = declared + list(attributes.values())
+    chance.shuffle(parts)
+    return " ".join(parts)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_names_that_begin_alike_are_in_order(seed):
+    """Sorting looks at their first octets before it looks at the names."""
+    chance = random.Random(seed)
+    plain = seed % 2 == 0
+    parts = tag_of_many(chance, FIRST[:4], OTHERS[8:12]) if plain else tag_of_many(chance, FIRST, OTHERS)
+    document = f"<a {parts}/>".encode()
+    tree = etree.fromstring(document).getroottree()
+    for number, exclusive in enumerate((False, True)):
+        expected = etree.tostring(tree, method="c14n", exclusive=exclusive)
+        assert canonicalize(document, EXCLUSIVE if exclusive else C14N) == expected
+        if plain:
+            assert canonical_document(document, 2 * number, False, False, 256, False)[0] == expected
+
+
+@pytest.mark.parametrize("count", [2, 3, 16, 17, 18, 100])
+@pytest.mark.parametrize("prefixed", [False, True])
+def test_one_that_stands_twice_among_many_is_found(count, prefixed):
+    """By its expanded name; the byte lane declines it, since libxml2 refuses it."""
+
+    def document(names):
+        attributes = " ".join(f'{name}="1"' for name in names)
+        return f'<a xmlns:p="urn:a" xmlns:q="urn:a" {attributes}/>'.encode()
+
+    names = [f"p:name{number}" for number in range(count)]
+    assert not isinstance(canonical_document(document(names), 0, False, False, 256, False), str)
+    for place in (1, count // 2, count - 1):
+        twice = [*names[:place], "q:name0" if prefixed else "p:name0", *names[place + 1 :]]
+        assert canonical_document(document(twice), 0, False, False, 256, False) == "malformed"
+        with pytest.raises(duisign.DocumentError):
+            canonicalize(document(twice))
+
+
+@pytest.mark.parametrize("count", [2, 17, 100])
+def test_a_prefix_that_is_declared_twice_is_found(count):
+    declarations = [f"xmlns:p{number}='urn:{number}'" for number in range(count)]
+    for place in (1, count - 1):
+        twice = [*declarations]
+        twice[place] = "xmlns:p0='urn:other'"
+        assert canonical_document(f"<a {' '.join(twice)}/>".encode(), 0, False, False, 256, False) == "malformed"
 
 
 def test_nested_rebinding_uses_one_stack_for_all_levels():

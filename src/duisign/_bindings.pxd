@@ -1,5 +1,6 @@
 # Namespace bindings of the open elements: a stack with a hash index, so that thousands of declarations cost
-# no more than a few. Prefixes and URIs are borrowed from the tree or the document, which outlives the walk.
+# no more than a few. Prefixes and URIs are borrowed from the tree or the document, which outlives the walk. And how both
+# are ordered.
 
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memset, strlen
@@ -63,6 +64,10 @@ cdef inline int ordered(Text one, Text other) noexcept nogil:
     if order != 0 or one.length == other.length:
         return order
     return -1 if one.length < other.length else 1
+
+
+cdef unsigned long long text_key(Text text) noexcept nogil
+cdef unsigned long long expanded_name_key(Text uri, Text local) noexcept nogil
 
 
 cdef inline void bindings_open(Bindings* stack) noexcept nogil:

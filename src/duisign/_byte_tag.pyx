@@ -8,13 +8,15 @@ from libc.limits cimport INT_MAX
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memchr, memcmp, memcpy
 
-from duisign._bindings cimport Binding, Bindings, Text, bind, bound_uri, differ, ordered, text_of
+from duisign._bindings cimport (
+    Binding, Bindings, Text, bind, bound_uri, differ, expanded_name_key, ordered, text_key, text_of,
+)
 from duisign._byte_text cimport (
     INLINE_ATTRIBUTES, LONGEST_NAME, MALFORMED, NAME, NAMESPACE, XML_ATTRIBUTE, Attribute, Attributes, Lane, between,
     declined, duisign_scan_name, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
 )
 from duisign._octets cimport put, put_octet
-from duisign._pointers cimport Order, Pointers, pointers_add, pointers_sort
+from duisign._pointers cimport Key, Order, pointers_add, pointers_sort
 
 cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
 cdef const char* XMLNS_NAMESPACE = b"http://www.w3.org/2000/xmlns/"
@@ -132,20 +134,24 @@ cdef int by_expanded_name(const void* left, const void* right) noexcept nogil:
     return ordered((<const Attribute*> left).local, (<const Attribute*> right).local)
 
 
-cdef bint all_differ(Pointers* sorted_attributes, Order order) noexcept nogil:
-    cdef int index
-    for index in range(1, sorted_attributes.count):
-        if order(sorted_attributes.items[index - 1], sorted_attributes.items[index]) == 0:
-            return False
-    return True
+cdef unsigned long long declared_prefix_key(const void* item) noexcept nogil:
+    return text_key((<const Attribute*> item).prefix)
 
 
-cdef void sort_attributes(Lane* lane, Attributes* array, Order order) noexcept nogil:
+cdef unsigned long long bound_prefix_key(const void* item) noexcept nogil:
+    return text_key((<const Binding*> item).prefix)
+
+
+cdef unsigned long long attribute_key(const void* item) noexcept nogil:
+    return expanded_name_key((<const Attribute*> item).uri, (<const Attribute*> item).local)
+
+
+cdef void sort_attributes(Lane* lane, Attributes* array, Order order, Key key) noexcept nogil:
     cdef int index
     lane.sorted.count = 0
     for index in range(array.count):
         pointers_add(&lane.sorted, &array.items[index])
-    pointers_sort(&lane.sorted, order)
+    pointers_sort(&lane.sorted, order, key)
 
 
 cdef bint declare_all(Lane* lane) noexcept nogil:
@@ -155,10 +161,10 @@ cdef bint declare_all(Lane* lane) noexcept nogil:
         if not declare(lane, &lane.declarations.items[index]):
             return False
     if lane.declarations.count > 1:
-        sort_attributes(lane, &lane.declarations, by_declared_prefix)
+        sort_attributes(lane, &lane.declarations, by_declared_prefix, declared_prefix_key)
         if lane.sorted.failed:
             return False
-        if not all_differ(&lane.sorted, by_declared_prefix):
+        if lane.sorted.repeated:
             return declined(lane, MALFORMED)
     lane.known = False
     return True
@@ -196,7 +202,7 @@ cdef void put_namespaces(Lane* lane, Bindings* stack, int first) noexcept nogil:
     lane.sorted.count = 0
     for index in range(first, stack.count):
         pointers_add(&lane.sorted, &stack.items[index])
-    pointers_sort(&lane.sorted, by_bound_prefix)
+    pointers_sort(&lane.sorted, by_bound_prefix, bound_prefix_key)
     for index in range(lane.sorted.count):
         item = <const Binding*> lane.sorted.items[index]
         put(lane.out, b" xmlns", 6)
@@ -389,10 +395,10 @@ cdef bint read_start_tag(Lane* lane) noexcept nogil:
             put_namespaces(lane, &lane.rendered, rendered)
     elif lane.in_scope.count != in_scope:
         put_namespaces(lane, &lane.in_scope, in_scope)
-    sort_attributes(lane, &lane.attributes, by_expanded_name)
+    sort_attributes(lane, &lane.attributes, by_expanded_name, attribute_key)
     if lane.sorted.failed:
         return False
-    if not all_differ(&lane.sorted, by_expanded_name):
+    if lane.sorted.repeated:
         return declined(lane, MALFORMED)
     put_attributes(lane)
     finish_tag(lane)

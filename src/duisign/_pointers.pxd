@@ -9,36 +9,40 @@ cdef enum:
 
 
 ctypedef int (*Order)(const void* left, const void* right) noexcept nogil
+# What an order goes by, as a number that need not tell all apart: the key of what comes first is never the greater one.
+ctypedef unsigned long long (*Key)(const void* item) noexcept nogil
+
+
+cdef struct Keyed:
+    unsigned long long key
+    # borrowed
+    void* item
 
 
 cdef struct Pointers:
     void** items
     int count
     int capacity
-    # owned by pointers_sort, as long as items
-    void** merged
-    int merged_capacity
     bint failed
+    # two that were sorted last are equal
+    bint repeated
     void* inline_items[INLINE_POINTERS]
 
 
 cdef void pointers_grow(Pointers* array) noexcept nogil
-cdef void pointers_merge_sort(Pointers* array, Order order) noexcept nogil
+cdef void pointers_merge_sort(Pointers* array, Order order, Key key) noexcept nogil
 
 
 cdef inline void pointers_open(Pointers* array) noexcept nogil:
     array.items = array.inline_items
     array.count = 0
     array.capacity = INLINE_POINTERS
-    array.merged = NULL
-    array.merged_capacity = 0
-    array.failed = False
+    array.failed = array.repeated = False
 
 
 cdef inline void pointers_free(Pointers* array) noexcept nogil:
     if array.items != array.inline_items:
         free(array.items)
-    free(array.merged)
 
 
 cdef inline void pointers_add(Pointers* array, void* pointer) noexcept nogil:
@@ -50,16 +54,22 @@ cdef inline void pointers_add(Pointers* array, void* pointer) noexcept nogil:
     array.count += 1
 
 
-cdef inline void pointers_sort(Pointers* array, Order order) noexcept nogil:
-    cdef int index, hole
+cdef inline void pointers_sort(Pointers* array, Order order, Key key) noexcept nogil:
+    cdef int index, hole, compared
     cdef void* pointer
+    array.repeated = False
     if array.count > INLINE_POINTERS:
-        pointers_merge_sort(array, order)
+        pointers_merge_sort(array, order, key)
         return
     for index in range(1, array.count):
         pointer = array.items[index]
         hole = index
-        while hole > 0 and order(array.items[hole - 1], pointer) > 0:
+        while hole > 0:
+            compared = order(array.items[hole - 1], pointer)
+            if compared <= 0:
+                if compared == 0:
+                    array.repeated = True
+                break
             array.items[hole] = array.items[hole - 1]
             hole -= 1
         array.items[hole] = pointer

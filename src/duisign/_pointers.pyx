@@ -1,7 +1,7 @@
 """Growth and merge sort of pointer arrays."""
 
 from libc.limits cimport INT_MAX
-from libc.stdlib cimport malloc, realloc
+from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy
 
 
@@ -23,23 +23,31 @@ cdef void pointers_grow(Pointers* array) noexcept nogil:
     array.capacity *= 2
 
 
-cdef void pointers_merge_sort(Pointers* array, Order order) noexcept nogil:
-    """Stable, in runs of 1, 2, 4, ...: time n log n whatever the input, so that nobody can choose a slow one."""
+cdef inline int compared(const Keyed* left, const Keyed* right, Order order) noexcept nogil:
+    if left.key != right.key:
+        return -1 if left.key < right.key else 1
+    return order(left.item, right.item)
+
+
+cdef void pointers_merge_sort(Pointers* array, Order order, Key key) noexcept nogil:
+    """Stable, in runs of 1, 2, 4, ...: time n log n whatever the input, so that nobody can choose a slow one.
+
+    With keys beside the pointers, since the items of a large element are in nobody's cache.
+    """
     cdef size_t count = array.count
     cdef size_t run = 1
     cdef size_t start, middle, end, left, right, to
-    cdef void** source
-    cdef void** target
-    cdef void** merged
-    if array.merged_capacity < array.count:
-        merged = <void**> realloc(array.merged, <size_t> array.capacity * sizeof(void*))
-        if merged == NULL:
-            array.failed = True
-            return
-        array.merged = merged
-        array.merged_capacity = array.capacity
-    source = array.items
-    target = array.merged
+    cdef int which
+    cdef Keyed* source = <Keyed*> malloc(2 * count * sizeof(Keyed))
+    cdef Keyed* target
+    cdef Keyed* both = source
+    if both == NULL:
+        array.failed = True
+        return
+    target = both + count
+    for to in range(count):
+        source[to].item = array.items[to]
+        source[to].key = key(array.items[to])
     while run < count:
         start = 0
         while start < count:
@@ -47,7 +55,12 @@ cdef void pointers_merge_sort(Pointers* array, Order order) noexcept nogil:
             end = start + 2 * run if start + 2 * run < count else count
             left, right = start, middle
             for to in range(start, end):
-                if left < middle and (right >= end or order(source[left], source[right]) <= 0):
+                which = 1
+                if left < middle:
+                    which = -1 if right >= end else compared(&source[left], &source[right], order)
+                    if which == 0:
+                        array.repeated = True
+                if which <= 0:
                     target[to] = source[left]
                     left += 1
                 else:
@@ -56,5 +69,6 @@ cdef void pointers_merge_sort(Pointers* array, Order order) noexcept nogil:
             start = end
         source, target = target, source
         run *= 2
-    if source != array.items:
-        memcpy(array.items, source, count * sizeof(void*))
+    for to in range(count):
+        array.items[to] = source[to].item
+    free(both)

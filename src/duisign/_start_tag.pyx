@@ -9,7 +9,9 @@ from lxml.includes.tree cimport (
     XML_ELEMENT_NODE, XML_ENTITY_REF_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
 )
 
-from duisign._bindings cimport Binding, Bindings, Text, bind, bound_index, bound_uri, differ, ordered, text_of
+from duisign._bindings cimport (
+    Binding, Bindings, Text, bind, bound_index, bound_uri, differ, expanded_name_key, ordered, text_key, text_of,
+)
 from duisign._octets cimport put, put_attribute_value, put_octet
 from duisign._pointers cimport pointers_add, pointers_sort
 
@@ -62,6 +64,15 @@ cdef int by_expanded_name(const void* left, const void* right) noexcept nogil:
         if order != 0:
             return order
     return strcmp(<const char*> a.name, <const char*> b.name)
+
+
+cdef unsigned long long prefix_key(const void* item) noexcept nogil:
+    return text_key((<const Binding*> item).prefix)
+
+
+cdef unsigned long long attribute_key(const void* item) noexcept nogil:
+    cdef const xmlAttr* attribute = <const xmlAttr*> item
+    return expanded_name_key(text_of(namespace_uri(attribute.ns)), text_of(<const char*> attribute.name))
 
 
 cdef inline bint is_xml_namespace(const xmlNs* ns) noexcept nogil:
@@ -132,7 +143,7 @@ cdef void put_namespaces(Walk* walk, Bindings* stack, int first, bint apex) noex
         if apex and (item.uri.length == 0 or bound_index(stack, item.prefix) != index):
             continue
         pointers_add(&walk.namespaces, item)
-    pointers_sort(&walk.namespaces, by_prefix)
+    pointers_sort(&walk.namespaces, by_prefix, prefix_key)
     for index in range(walk.namespaces.count):
         item = <Binding*> walk.namespaces.items[index]
         put(walk.out, b" xmlns", 6)
@@ -158,7 +169,7 @@ cdef void inherit_xml_attributes(Walk* walk, const xmlNode* apex) noexcept nogil
             attribute = attribute.next
         ancestor = ancestor.parent
     # The sort is stable and the nearest come first, so of equal names the first is the one that holds.
-    pointers_sort(&walk.attributes, by_expanded_name)
+    pointers_sort(&walk.attributes, by_expanded_name, attribute_key)
     for index in range(walk.attributes.count):
         if kept == 0 or by_expanded_name(walk.attributes.items[kept - 1], walk.attributes.items[index]) != 0:
             walk.attributes.items[kept] = walk.attributes.items[index]
@@ -239,7 +250,7 @@ cdef void open_element(Walk* walk, const xmlNode* element, bint apex) noexcept n
     if apex and not walk.exclusive:
         inherit_xml_attributes(walk, element)
     elif walk.attributes.count > 1:
-        pointers_sort(&walk.attributes, by_expanded_name)
+        pointers_sort(&walk.attributes, by_expanded_name, attribute_key)
     put_attributes(walk)
     put_octet(walk.out, c">")
 
