@@ -25,7 +25,7 @@ from competitors import OURS, TREE_LANE, Call, Remote, Task, named
 from documents import SIZES
 from duisign._byte_lane import canonical_document
 from duisign._markup import splice
-from duisign._sha256 import Sha256Start, sha256_digest
+from duisign._sha256 import Sha256Start
 from duisign._signature_frame import SignatureFrame
 from duisign._signature_place import digest_for_signing
 from duisign._usual_signature import belongs_to, usual_signature
@@ -40,7 +40,7 @@ SIGN, SIGN_TREE, VERIFY = "sign", "sign, tree lane", "verify"
 ECDSA, REST = "ECDSA", "rest"
 SIGN_PARTS = ("scan and digest", "SignedInfo", ECDSA)
 SIGN_TREE_PARTS = ("parse", "canonicalize and digest", "SignedInfo", ECDSA, "splice")
-VERIFY_PARTS = ("parse", "check Signature and canonicalize", "signer", "digest", "SignedInfo", ECDSA)
+VERIFY_PARTS = ("parse", "check Signature, canonicalize, digest", "signer", "SignedInfo", ECDSA)
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
 _PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
@@ -111,17 +111,13 @@ def verify_parts(task: Task) -> dict[str, Call]:
         trust.check(one)
         return one
 
-    def digest() -> bytes:
-        return sha256_digest(signature.signed_octets())
-
-    if digest() != signature.digest_value:
+    if not signature.digest_holds():
         raise AssertionError("the parts do not make the whole")
     key, der, to_verify = signer().public_key, signature.der_signature, signature.signed_info_digest()
     calls = (
         lambda: reader.read(rest),
         find,
         signer,
-        digest,
         signature.signed_info_digest,
         lambda: key.verify(der, to_verify, _PREHASHED),
     )

@@ -14,11 +14,12 @@ import threading
 
 import pytest
 
-from duisign._sha256 import BY_OPENSSL, Sha256Start, sha256_digest
+from duisign._sha256 import BY_OPENSSL, Sha256Start
 from duisign._signature_frame import SignatureFrame
 
 SECONDS = 120
-# Around the blocks of SHA-256, and around where the GIL is given up.
+START = Sha256Start(b"")
+# Around the blocks of SHA-256, and of the byte lane's output.
 LENGTHS = [*range(130), 255, 256, 257, 2047, 2048, 4095, 4096, 4097, 65_535, 65_536, 65_537, 1_000_003]
 
 END = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
@@ -28,9 +29,9 @@ import sys
 sys.modules["_hashlib"] = None
 import hashlib
 assert hashlib.sha256.__module__ != "_hashlib"
-from duisign._sha256 import BY_OPENSSL, sha256_digest
+from duisign._sha256 import BY_OPENSSL, Sha256Start
 assert not BY_OPENSSL
-assert sha256_digest(b"abc") == hashlib.sha256(b"abc").digest()
+assert Sha256Start(b"a").digest_with(b"bc") == hashlib.sha256(b"abc").digest()
 """
 
 
@@ -57,13 +58,13 @@ def test_openssl_is_called_where_it_is_in_reach():
     ],
 )
 def test_published_digests(octets, digest):
-    assert sha256_digest(octets).hex() == digest
+    assert START.digest_with(octets).hex() == digest
 
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_digests_are_those_of_hashlib(length):
     octets = random.Random(length).randbytes(length)
-    assert sha256_digest(octets) == hashlib.sha256(octets).digest()
+    assert START.digest_with(octets) == hashlib.sha256(octets).digest()
 
 
 @pytest.mark.parametrize("length", LENGTHS)
@@ -106,4 +107,6 @@ def test_hashlib_serves_where_there_is_no_openssl():
 @pytest.mark.parametrize("octets", [None, "abc", bytearray(b"abc")])
 def test_only_bytes_have_a_digest(octets):
     with pytest.raises(TypeError):
-        sha256_digest(octets)
+        START.digest_with(octets)
+    with pytest.raises(TypeError):
+        Sha256Start(octets)

@@ -4,9 +4,8 @@ from cpython.object cimport PyObject
 
 
 cdef enum:
+    # Octets of a digest.
     DIGEST = 32
-    # Octets from which a digest takes long enough to be worth giving up the GIL for.
-    LONG_DIGEST = 4096
 
 
 cdef struct Sha256:
@@ -29,4 +28,4 @@ cdef class Sha256Start:
     # The state behind octets that many digests begin with; never changed, so shared by threads.
     cdef Sha256 state
 
-    cdef bytes digest_with(self, bytes octets)
+    cpdef bytes digest_with(self, bytes octets)

@@ -138,11 +138,13 @@ cdef class Sha256Start:
     def __dealloc__(self):
         sha256_free(&self.state)
 
-    cdef bytes digest_with(self, bytes octets):
+    cpdef bytes digest_with(self, bytes octets):
         """The digest of what this begins with and `octets` behind it, 32 octets."""
         cdef bytes digest = PyBytes_FromStringAndSize(NULL, DIGEST)
         cdef Sha256 state
         cdef bint done
+        if octets is None:
+            raise TypeError("octets are bytes")
         sha256_open(&state)
         done = (
             sha256_resume(&state, &self.state) and sha256_update(&state, octets, len(octets))
@@ -152,32 +154,6 @@ cdef class Sha256Start:
         if not done:
             raise MemoryError
         return digest
-
-
-cdef bint digest_octets(const unsigned char* octets, size_t length, unsigned char* digest) noexcept nogil:
-    cdef Sha256 state
-    cdef bint done
-    sha256_open(&state)
-    done = sha256_begin(&state) and sha256_update(&state, octets, length) and sha256_finish(&state, digest)
-    sha256_free(&state)
-    return done
-
-
-def sha256_digest(bytes octets not None):
-    """The SHA-256 digest of `octets`, 32 octets."""
-    cdef bytes digest = PyBytes_FromStringAndSize(NULL, DIGEST)
-    cdef unsigned char* to = <unsigned char*> PyBytes_AS_STRING(digest)
-    cdef const unsigned char* start = octets
-    cdef size_t length = len(octets)
-    cdef bint done
-    if length >= LONG_DIGEST:
-        with nogil:
-            done = digest_octets(start, length, to)
-    else:
-        done = digest_octets(start, length, to)
-    if not done:
-        raise MemoryError
-    return digest
 
 
 cdef void* symbol(void* module, const char* name, bint* missing) noexcept:

@@ -12,8 +12,9 @@ cdef class SignatureElement:
     cdef xmlNode* key_info
     cdef int max_depth
     cdef Py_ssize_t size
-    # the canonical octets of the document without this Signature, once they are made
+    # the canonical octets of the document without this Signature and their digest, once they are made
     cdef bytes octets
+    cdef bytes octets_digest
     # the text of DigestValue if SignedInfo is the usual one, whose canonical form is then known, else None
     cdef bytes digest_text
     # what KeyInfo says if it is not in the tree
@@ -22,5 +23,5 @@ cdef class SignatureElement:
     cdef readonly bytes digest_value
     cdef readonly bytes der_signature
 
-    cdef object walk(self, bint stop_at_signature)
+    cdef bint walk(self, bint stop_at_signature) except -1
     cdef bint is_sole(self) except -1

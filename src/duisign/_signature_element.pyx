@@ -16,7 +16,7 @@ from duisign._signature_place cimport (
     DSIG, LONG_WALK, Places, checked_root, holds_signature, is_named, last_signature, locate,
 )
 from duisign._signature_value cimport decode_base64, der_from_raw
-from duisign._tree_lane cimport EXCLUSIVE, canonical
+from duisign._tree_lane cimport DIGEST_ALONE, EXCLUSIVE, OCTETS_AND_DIGEST, canonical
 
 from duisign import limits
 from duisign.algorithms import Profile
@@ -140,14 +140,25 @@ cdef class SignatureElement:
     def signed_octets(self):
         """The canonical octets of the document without this Signature: what DigestValue is about."""
         if self.octets is None:
-            self.octets = self.walk(False)
+            self.walk(False)
         return self.octets
 
-    cdef object walk(self, bint stop_at_signature):
-        return canonical(
+    def digest_holds(self):
+        """Whether DigestValue is the digest of the signed octets."""
+        if self.octets is None:
+            self.walk(False)
+        return self.octets_digest == self.digest_value
+
+    cdef bint walk(self, bint stop_at_signature) except -1:
+        """Make the canonical octets; False where there is another Signature and the walk shall stop at it."""
+        made = canonical(
             <xmlNode*> self.root._c_node.doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
-            self.max_depth, self.size, False, self.size >= LONG_WALK, stop_at_signature,
+            self.max_depth, self.size, OCTETS_AND_DIGEST, self.size >= LONG_WALK, stop_at_signature,
         )
+        if made is None:
+            return False
+        self.octets, self.octets_digest = made
+        return True
 
     cdef bint is_sole(self) except -1:
         """Whether the document has no other Signature, wherever; the walk that tells makes the canonical octets too.
@@ -155,17 +166,16 @@ cdef class SignatureElement:
         False as well if the depth or the canonical form is not as it must be.
         """
         try:
-            self.octets = self.walk(True)
+            if not self.walk(True):
+                return False
         except CanonicalizationError:
             return False
-        return self.octets is not None and not (
-            self.signature != NULL and holds_signature(self.signature, self.max_depth)
-        )
+        return self.signature == NULL or not holds_signature(self.signature, self.max_depth)
 
     def signed_info_digest(self):
         """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
         if self.digest_text is None:
-            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, False, False)
+            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, DIGEST_ALONE, False, False)
         return AFTER_USUAL_START.digest_with(self.digest_text + USUAL_END)
 
     def key_hints(self):

@@ -19,7 +19,9 @@ from duisign._octets cimport (
     Octets, octets_free, octets_open, octets_take, put, put_octet, put_string, put_text,
 )
 from duisign._pointers cimport pointers_free, pointers_open
-from duisign._sha256 cimport Sha256, sha256_free, sha256_open
+from duisign._sha256 cimport (
+    DIGEST, Sha256, sha256_begin, sha256_finish, sha256_free, sha256_open, sha256_update,
+)
 from duisign._start_tag cimport (
     ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, NONE, RELATIVE_NAMESPACE, SIGNATURE_MET, TOO_DEEP,
     UNKNOWN_NODE, UNSERIALIZABLE, Walk, declare_ancestors, open_element, put_name, text,
@@ -203,6 +205,17 @@ cdef void walk_apex(Walk* walk, const xmlNode* apex) noexcept nogil:
             walk_subtree(walk, apex, True)
 
 
+cdef void digest_octets(Walk* walk, Sha256* sha256, unsigned char* digest) noexcept nogil:
+    """Write the digest of what a walk has written, if all went well."""
+    if walk.failure or walk.out.failed:
+        return
+    if not (
+        sha256_begin(sha256) and sha256_update(sha256, walk.out.data, walk.out.length)
+        and sha256_finish(sha256, digest)
+    ):
+        walk.out.failed = True
+
+
 cdef size_t largest_form(Py_ssize_t size_hint) noexcept nogil:
     """Octets of the largest canonical form of a document of so many octets; 0: the size is not known."""
     return MAX_EXPANSION * (<size_t> size_hint if size_hint > 0 else MAX_DOCUMENT_OCTETS) + EXPANSION_ALLOWANCE
@@ -210,9 +223,9 @@ cdef size_t largest_form(Py_ssize_t size_hint) noexcept nogil:
 
 cdef object canonical(
     xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
-    int max_depth, Py_ssize_t size_hint, bint digest, bint release_gil, bint stop_at_signature,
+    int max_depth, Py_ssize_t size_hint, Wanted wanted, bint release_gil, bint stop_at_signature,
 ):
-    """The canonical octets of a document or element node as bytes, or their SHA-256 digest (32 octets).
+    """What is wanted of the canonical form of a document or element node.
 
     The caller keeps the tree alive, and unchanged when the GIL is released. `inclusive_prefixes` is a tuple of
     UTF-8 bytes, b"" for #default. `stop_at_signature`: None if there is any Signature, or no
@@ -221,11 +234,12 @@ cdef object canonical(
     cdef Walk walk
     cdef Octets out
     cdef Sha256 sha256
+    cdef unsigned char[DIGEST] digest
     cdef int index
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
         raise ConfigurationError("depth-limit", f"max_depth must be from 1 to {DEPTH_LIMIT_MAXIMUM}.")
     sha256_open(&sha256)
-    octets_open(&out, size_hint, largest_form(size_hint), &sha256 if digest else NULL)
+    octets_open(&out, size_hint, largest_form(size_hint), &sha256 if wanted == DIGEST_ALONE else NULL)
     bindings_open(&walk.in_scope)
     bindings_open(&walk.rendered)
     pointers_open(&walk.attributes)
@@ -251,8 +265,12 @@ cdef object canonical(
         if release_gil:
             with nogil:
                 walk_apex(&walk, apex)
+                if wanted == OCTETS_AND_DIGEST:
+                    digest_octets(&walk, &sha256, digest)
         else:
             walk_apex(&walk, apex)
+            if wanted == OCTETS_AND_DIGEST:
+                digest_octets(&walk, &sha256, digest)
         if walk.in_scope.failed or walk.rendered.failed or walk.attributes.failed or walk.namespaces.failed:
             raise MemoryError
         if walk.failure == SIGNATURE_MET or (stop_at_signature and walk.failure == TOO_DEEP):
@@ -264,7 +282,8 @@ cdef object canonical(
                 "canonical-form-too-large",
                 "The canonical form is out of proportion: namespaces are repeated without end; refuse the document.",
             )
-        return octets_take(&out)
+        octets = octets_take(&out)
+        return (octets, <bytes> (<const char*> digest)[:DIGEST]) if wanted == OCTETS_AND_DIGEST else octets
     finally:
         free(walk.inclusive)
         octets_free(&out)
@@ -276,7 +295,7 @@ cdef object canonical(
 
 
 cdef object canonical_source(
-    _Element element, bint document, int algorithm, tuple inclusive_prefixes, int max_depth, bint digest,
+    _Element element, bint document, int algorithm, tuple inclusive_prefixes, int max_depth,
 ):
     cdef xmlNode* node = element._c_node
     if node == NULL or node.type != XML_ELEMENT_NODE:
@@ -284,19 +303,19 @@ cdef object canonical_source(
     if node.doc == NULL or node.doc.intSubset != NULL or node.doc.extSubset != NULL:
         raise doctype_error()
     return canonical(
-        <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, digest, True,
+        <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, OCTETS, True,
         False,
     )
 
 
 def canonicalize_document(root, int algorithm, tuple inclusive_prefixes, int max_depth):
     """The canonical octets of the whole document that the lxml element `root` belongs to."""
-    return canonical_source(root, True, algorithm, inclusive_prefixes, max_depth, False)
+    return canonical_source(root, True, algorithm, inclusive_prefixes, max_depth)
 
 
 def canonicalize_element(element, int algorithm, tuple inclusive_prefixes, int max_depth):
     """The canonical octets of the subtree of an lxml element, in the context of its document."""
-    return canonical_source(element, False, algorithm, inclusive_prefixes, max_depth, False)
+    return canonical_source(element, False, algorithm, inclusive_prefixes, max_depth)
 
 
 def check_libxml2():

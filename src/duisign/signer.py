@@ -15,7 +15,7 @@ from lxml import etree
 
 from duisign._byte_lane import ByteLane, ReadDocument
 from duisign._markup import splice, strip
-from duisign._sha256 import Sha256Start, sha256_digest
+from duisign._sha256 import Sha256Start
 from duisign._signature_element import read_signature
 from duisign._signature_frame import SignatureFrame
 from duisign._signature_place import digest_for_signing
@@ -442,7 +442,7 @@ class Signer:
         again = read_signature(
             self._reader.parse(signed), True, True, False, False, self._reader.max_depth, len(signed)
         )
-        if sha256_digest(again.signed_octets()) != again.digest_value:
+        if not again.digest_holds():
             raise _not_as_parsed()
 
 

@@ -9,7 +9,6 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from duisign._message_facts import message_facts
-from duisign._sha256 import sha256_digest
 from duisign._signature_element import read_signature
 from duisign._tree_lane import canonicalize_document
 from duisign._usual_signature import belongs_to, usual_signature
@@ -254,7 +253,7 @@ class Verifier:
             else:
                 signatories = self._usable(signatories)
             octets = signature.signed_octets()
-            if sha256_digest(octets) != signature.digest_value:
+            if not signature.digest_holds():
                 raise DigestMismatchError(
                     "digest-mismatch", "The document is not the one that was signed: it was changed, or re-indented."
                 )
