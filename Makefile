@@ -9,7 +9,7 @@ CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_docu
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -79,10 +79,24 @@ sdist: $(VENV)/.build
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check build
 	$(BIN)/python -m build --quiet --sdist --outdir build/sdist
 	$(PYTHON) -m venv build/sdist/venv
-	build/sdist/venv/bin/python -m pip install --quiet --disable-pip-version-check build/sdist/*.tar.gz
+	build/sdist/venv/bin/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/sdist \
+		build/sdist/*.tar.gz
+	build/sdist/venv/bin/python -m pip install --quiet --disable-pip-version-check build/sdist/*.whl
 	cd build/sdist && venv/bin/python -I -c "import duisign, duisign.testing as t; s = t.Smki.create().user; \
 		d = duisign.Signer(s.private_key, s.certificate).sign(b'<a/>'); \
 		print(duisign.Verifier(duisign.PinnedCertificates([s.certificate])).verify(d))"
+
+# The wheel that was made of it, tested as cibuildwheel does: by its test-command, with what that asks for alone, in a
+# folder where no sources are. PYTHON=python3.14 for the wheel of another one.
+wheel: TOOL := import tomllib; tool = tomllib.load(open("pyproject.toml", "rb"))["tool"]["cibuildwheel"]
+wheel: sdist
+	rm -rf build/wheel
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python -m pip install --quiet --disable-pip-version-check \
+		"$$(echo build/sdist/*.whl)[$$($(BIN)/python -c '$(TOOL); print(*tool["test-extras"], sep=",")')]" \
+		$$($(BIN)/python -c '$(TOOL); print(*tool["test-requires"])')
+	command=$$($(BIN)/python -c '$(TOOL); print(tool["test-command"].format(project="../.."))') && \
+		cd build/wheel && PATH="$$PWD/venv/bin:$$PATH" sh -c "$$command"
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml
