@@ -105,7 +105,9 @@ class TestResults:
         assert in_chunks.lane_counts == one_by_one.lane_counts
 
     def test_a_schema_is_asked_in_batches_too(self, smki, request_document, tmp_path):
-        (tmp_path / "a.xsd").write_bytes(b'<schema xmlns="http://www.w3.org/2001/XMLSchema"><element name="a"/></schema>')
+        (tmp_path / "a.xsd").write_bytes(
+            b'<schema xmlns="http://www.w3.org/2001/XMLSchema"><element name="a"/></schema>'
+        )
         schema = duisign.Schema.from_folder(tmp_path)
         signer = duisign.Signer(smki.user.private_key, smki.user.certificate, schema=schema)
         results = list(signer.sign_many([b"<a></a>", request_document] * 20, workers=2))

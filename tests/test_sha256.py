@@ -42,7 +42,8 @@ def in_reach():
 
 
 def test_openssl_is_called_where_it_is_in_reach():
-    assert BY_OPENSSL == (os.environ.get("DUISIGN_EXPECTED_SHA256") != "hashlib" and in_reach())
+    expected = os.environ.get("DUISIGN_EXPECTED_SHA256") != "hashlib" and in_reach()
+    assert expected is BY_OPENSSL
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,9 @@ def test_threads_share_a_state():
     wrong = []
 
     def work():
-        wrong.extend(1 for digest, right in zip(digests, expected, strict=True) if frame.signed_info_digest(digest) != right)
+        for digest, right in zip(digests, expected, strict=True):
+            if frame.signed_info_digest(digest) != right:
+                wrong.append(digest)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
     for thread in threads:

@@ -1,6 +1,6 @@
 # Namespace bindings of the open elements: a stack with a hash index, so that thousands of declarations cost
-# no more than a few. Prefixes and URIs are borrowed from the tree or the document, which outlives the walk. And how both
-# are ordered.
+# no more than a few. Prefixes and URIs are borrowed from the tree or the document, which outlives the walk.
+# And the orders of names.
 
 from libc.stdlib cimport free
 from libc.string cimport memcmp, memset, strlen

@@ -1,4 +1,4 @@
-# SHA-256 by the OpenSSL that hashlib works with, callable without the GIL; by hashlib itself where that is out of reach.
+# SHA-256 by the OpenSSL that hashlib stands on, callable without the GIL; by hashlib where that is out of reach.
 
 from cpython.object cimport PyObject
 

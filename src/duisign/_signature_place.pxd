@@ -8,7 +8,7 @@ from lxml.includes.tree cimport XML_ELEMENT_NODE, xmlNode
 
 cdef enum:
     # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
-    LONG_WALK = 32768
+    LONG_WALK = 8192
 
 
 cdef struct Places:

@@ -176,7 +176,8 @@ def digest_for_signing(
         ns = ns.next
     if digest is None:
         digest = canonical(
-            <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, DIGEST_ALONE, size >= LONG_WALK, False
+            <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, DIGEST_ALONE, size >= LONG_WALK,
+            False,
         )
     return digest, binds_ds, index, root._c_node.next == NULL
 

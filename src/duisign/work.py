@@ -67,7 +67,8 @@ def results_in_order(
     `items` is iterated in the thread that asks for results, ahead of them by at most `READ_AHEAD_DOCUMENTS` items and
     about `READ_AHEAD_OCTETS` (by `weigh`) per worker. Any other exception, of `call` or of `items`, is raised behind
     the results of the items before it, as in a plain loop. `at_hand`: whether the next item comes without waiting; if
-    not, all results are given out first. `in_chunks`: what several workers do instead of `call`. However the generator ends, its threads end with it.
+    not, all results are given out first. `in_chunks`: what several workers do instead of `call`. However the generator
+    ends, its threads end with it.
     """
     feed = _Feed(items, weigh, at_hand)
     if workers == 1:
