@@ -325,7 +325,7 @@ def check_libxml2():
     if built not in SUPPORTED_LIBXML2:
         raise ImportError(
             f"duisign was built against libxml2 {built[0]}.{built[1]}, for which it was never tested; "
-            "build it with the headers of an lxml wheel of the 6.1 series."
+            "build it with the headers of an lxml wheel of the 6.1 series for Linux or macOS."
         )
     if version[:2] != built:
         raise ImportError(
