@@ -324,7 +324,7 @@ class TestReadAhead:
             assert len(documents) == sum(one() is not None for one in alive) == 2 - index
 
     def test_nobody_waits_for_what_was_finished_in_between(self):
-        work = _Work(InChunks(list, str), lambda *result: result, 1)
+        work = _Work(InChunks(zip, str), lambda *result: result, 1)
         work.waiting.append((0, [7]))
         assert work.work_one()
         waiting = threading.Thread(target=work.wait, args=(0,), daemon=True)
@@ -352,8 +352,36 @@ class TestReadAhead:
         assert [index for index, _, _ in answers] == list(range(5000))
 
 
+WITHOUT_MEMORY = """
+import resource, sys
+from pathlib import Path
+import duisign
+from duisign.testing import Smki
+
+user = Smki.create().user
+signer = duisign.Signer(user.private_key, user.certificate, whitespace="strip", max_octets=10**9)
+small = [b"<a> <b>%d</b></a>" % number for number in range(50)]
+large = b"<a> <b>" + b"t" * 200_000_000 + b"</b> <c/> </a>"
+assert all(result.ok for result in signer.sign_many(small, workers=2))
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 150_000_000,) * 2)
+signed = 0
+try:
+    for result in signer.sign_many((one for one in [*small, large]), workers=2):
+        signed += result.ok
+except MemoryError:
+    print(signed)
+"""
+
+
 class TestFailures:
     """Exceptions that are no results."""
+
+    @pytest.mark.release_build
+    def test_a_document_without_memory_for_it_comes_behind_the_results_before_it(self):
+        command = [sys.executable, "-c", WITHOUT_MEMORY]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+        assert (done.stdout, done.returncode) == ("50\n", 0), done.stderr
 
     @pytest.mark.parametrize("workers", [1, 2, 4])
     @pytest.mark.parametrize("count", [0, 1, 500])

@@ -13,12 +13,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import duisign
 import lanes
-from duisign._byte_lane import SCAN, canonical_document
+from duisign._byte_lane import SCAN, ReadDocument, canonical_document
 from duisign.testing import Smki, make_samples
 from xml_documents import Shape, documents, duis_documents, generate
 
@@ -489,6 +491,67 @@ def test_wrong_types_are_the_tree_lanes_to_refuse(smki):
     assert one.lane_counts == duisign.LaneCounts(0, {})
 
 
+def lane_of(one):
+    return one._byte_lane
+
+
+@pytest.mark.parametrize("options", [{}, {"whitespace": "strip", "existing_signature": "replace"}], ids=str)
+class TestReadDocuments:
+    """What a lane has read and not signed yet."""
+
+    DOCUMENT = b"<a> <b>text</b> </a>"
+
+    def read(self, one):
+        ((document, read),) = lane_of(one).read_all([self.DOCUMENT])
+        assert document is self.DOCUMENT
+        return read
+
+    def test_it_is_signed_once(self, smki, options):
+        one = signer(smki, **options)
+        read = self.read(one)
+        assert lane_of(one).sign_read(read) == one.sign(self.DOCUMENT)
+        with pytest.raises(ValueError, match="signed already"):
+            lane_of(one).sign_read(read)
+
+    def test_it_is_of_use_to_its_own_lane_alone(self, smki, options):
+        one = signer(smki, **options)
+        other = signer(smki, key_info=duisign.KeyInfo.CERTIFICATE, **options)
+        with pytest.raises(ValueError, match="not this lane's"):
+            lane_of(other).sign_read(self.read(one))
+        with pytest.raises(ValueError, match="not this lane's"):
+            lane_of(one).sign_read(ReadDocument())
+
+    def test_a_key_that_comes_back_for_it_finds_it_taken(self, smki, options):
+        found = []
+
+        class Returning:
+            def __init__(self):
+                self.read = None
+
+            def sign_digest(self, digest):
+                if self.read is not None:
+                    with pytest.raises(ValueError, match="signed already"):
+                        lane_of(one).sign_read(self.read)
+                    found.append(self.read)
+                r, s = utils.decode_dss_signature(
+                    smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+                )
+                return r.to_bytes(32) + s.to_bytes(32)
+
+        key = Returning()
+        one = duisign.Signer(key, smki.user.certificate, **options)
+        key.read = self.read(one)
+        trust = duisign.PinnedCertificates([smki.user.certificate])
+        duisign.Verifier(trust).verify(lane_of(one).sign_read(key.read))
+        assert found == [key.read]
+
+    def test_one_of_a_caller_is_no_document(self, smki, options):
+        one = signer(smki, **options)
+        for workers in (1, 2):
+            results = list(one.sign_many([self.DOCUMENT] * 20 + [self.read(one), ReadDocument()], workers=workers))
+            assert [result.ok or result.error.code for result in results] == [True] * 20 + ["wrong-type"] * 2
+
+
 def test_reference_counts_do_not_move(smki):
     documents_seen = [text.encode() for text in itertools.chain(TAKEN.values(), REFUSED.values())]
     one = signer(smki, existing_signature="replace")
@@ -497,6 +560,9 @@ def test_reference_counts_do_not_move(smki):
         for document in documents_seen:
             with contextlib.suppress(duisign.DuisignError):
                 one.sign(document)
+        for arguments in lane_of(one).read_all(documents_seen):
+            with contextlib.suppress(duisign.DuisignError):
+                one._sign_read(*arguments)
 
     sign_all()
     before = [sys.getrefcount(document) for document in documents_seen]

@@ -129,6 +129,20 @@ class TestSubtrees:
         assert b'xml:lang="de"' in canonicalize(self.ROOT[0])
         assert canonicalize(self.ROOT[0]).count(b"xml:lang") == 1
 
+    @pytest.mark.parametrize("count", [3, 15, 16, 17, 100])
+    def test_of_many_xml_attributes_the_nearest_hold(self, count):
+        """Whatever way of sorting their number calls for."""
+
+        def attributes(level):
+            return "".join(f' xml:a{number % count}="{level}"' for number in range(level, count + level - 1))
+
+        levels = "".join(f"<e{attributes(level)}>" for level in range(4))
+        document = f"{levels}<apex/>{'</e>' * 4}"
+        nearest = {f"xml:a{number % count}": level for level in range(4) for number in range(level, count + level - 1)}
+        expected = "".join(f' {name}="{level}"' for name, level in sorted(nearest.items()))
+        (apex,) = etree.fromstring(document).iter("apex")
+        assert canonicalize(apex) == f"<apex{expected}></apex>".encode()
+
     def test_an_empty_default_at_the_apex_is_not_written(self):
         assert canonicalize(self.ROOT[0][0][0]).startswith(b'<d xmlns:u="urn:u" xmlns:x="urn:x2" xml:base')
 

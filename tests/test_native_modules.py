@@ -6,12 +6,15 @@ import importlib
 import os
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 from lxml import etree
 
 import duisign
+from duisign.testing import Smki
 
 SECONDS = 600
 MODULES = [
@@ -86,3 +89,39 @@ def test_another_libxml2_gives_an_import_error_with_a_remedy(version):
 def test_importing_the_library_pulls_in_no_extra():
     code = "import sys, duisign; print([m for m in ('typer', 'rich', 'signxml', 'click') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.release_build
+@pytest.mark.parametrize("many", [False, True])
+def test_others_run_while_documents_are_read(many):
+    """A thread that counts gets on, though no thread is interrupted: only who gives up Python's lock lets it."""
+    document = b"<a>" + b"<b>text</b>" * 100_000 + b"</a>"
+    smki = Smki.create()
+    signer = duisign.Signer(smki.user.private_key, smki.user.certificate)
+    count, stopped = 0, threading.Event()
+
+    def counting():
+        nonlocal count
+        while not stopped.is_set():
+            count += 1
+            time.sleep(0)
+
+    interval = sys.getswitchinterval()
+    thread = threading.Thread(target=counting)
+    thread.start()
+    counted = []
+    try:
+        sys.setswitchinterval(1000)
+        for _ in range(5):
+            before = count
+            if many:
+                signer._byte_lane.read_all([document] * 4)
+            else:
+                # Declined at its very end, so that no key is asked.
+                signer._byte_lane.sign(document + b"<b/>")
+            counted.append(count - before)
+    finally:
+        sys.setswitchinterval(interval)
+        stopped.set()
+        thread.join()
+    assert min(counted) > 0

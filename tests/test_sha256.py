@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import _hashlib
 import base64
 import ctypes
 import hashlib
 import os
 import random
+import shutil
 import subprocess
 import sys
 import threading
@@ -31,12 +31,17 @@ import hashlib
 assert hashlib.sha256.__module__ != "_hashlib"
 from duisign._sha256 import BY_OPENSSL, Sha256Start
 assert not BY_OPENSSL
-assert Sha256Start(b"a").digest_with(b"bc") == hashlib.sha256(b"abc").digest()
+start = Sha256Start(b"a")
+assert {start.digest_with(b"bc") for _ in range(3)} == {hashlib.sha256(b"abc").digest()}
 """
 
 
 def in_reach():
     """Whether the module that hashlib stands on has OpenSSL's functions, or is linked with them."""
+    try:
+        import _hashlib
+    except ImportError:
+        return False
     path = getattr(_hashlib, "__file__", None)
     return path is not None and hasattr(ctypes.CDLL(path), "EVP_MD_CTX_copy_ex")
 
@@ -105,6 +110,21 @@ def test_hashlib_serves_where_there_is_no_openssl():
         [sys.executable, "-c", WITHOUT_OPENSSL], capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_path_that_is_no_text_is_no_obstacle(tmp_path):
+    """Where the module that hashlib stands on lies in a folder whose name is not UTF-8."""
+    import _hashlib
+
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    shutil.copy(_hashlib.__file__, folder)
+    code = "import _hashlib, duisign._sha256 as one; print(ascii(_hashlib.__file__), one.BY_OPENSSL)"
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(folder)!a}); {code}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "udcff" in done.stdout
+    assert done.stdout.split()[-1] == str(BY_OPENSSL)
 
 
 @pytest.mark.parametrize("octets", [None, "abc", bytearray(b"abc")])

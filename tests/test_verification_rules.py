@@ -290,6 +290,14 @@ OTHER_FAULTS = {
 """In the order in which they are found."""
 
 
+CLASSES = {
+    **dict.fromkeys([*PLACES, *OTHER_FAULTS], FORMAT),
+    "too-deep": duisign.DocumentError,
+    "unknown-signer": duisign.UnknownSignerError,
+    "relative-namespace": duisign.CanonicalizationError,
+}
+
+
 def faulty(smki, place, *others):
     """A document with a fault in its place, if it is not None, and others."""
     changes = [change for other in others for change in OTHER_FAULTS[other]]
@@ -304,6 +312,7 @@ def code_of(verifier, document):
     with pytest.raises(duisign.DuisignError) as caught:
         verifier.verify(document)
     assert caught.value.__context__ is None
+    assert type(caught.value) is CLASSES[caught.value.code]
     return caught.value.code
 
 
@@ -344,6 +353,16 @@ def test_white_space_between_the_elements_is_fine(smki, verifier):
 
 def test_absence_is_its_own_verdict(verifier, request_document):
     refused(verifier, request_document, duisign.UnsignedMessageError, "unsigned", "signature")
+
+
+@pytest.mark.parametrize("prefix", ["sr", "ns3"])
+@pytest.mark.parametrize("name", ["Signature", "SignatureX"])
+def test_a_signature_under_another_name_is_none(smki, verifier, prefix, name):
+    renamed = SIGNATURE.replace("ds:Signature>", f"{prefix}:{name}>")
+    document = forge(smki.user).replace(b"<ds:Signature>", f"<{prefix}:{name}>".encode())
+    document = document.replace(b"</ds:Signature>", f"</{prefix}:{name}>".encode())
+    assert renamed[:14].encode() in document
+    refused(verifier, document, duisign.UnsignedMessageError, "unsigned", "signature")
 
 
 def test_an_element_called_signature_in_another_namespace_is_payload(smki, verifier):

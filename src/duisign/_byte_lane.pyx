@@ -20,7 +20,7 @@ from duisign._byte_text cimport (
     TOO_DEEP, TOO_LARGE, XML_ATTRIBUTE, Decline,
 )
 from duisign._octets cimport Octets, _PyBytes_Resize, octets_digest, octets_take
-from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_open
+from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_needs_gil, sha256_open
 from duisign._signature_frame cimport SignatureFrame, SignedInfo, signed_info_of
 
 cdef enum:
@@ -146,9 +146,14 @@ cdef class ReadDocument:
     """A document that a ByteLane has read, and that waits for its ECDSA signature."""
 
     cdef bytes document
+    # of the lane that has read it
+    cdef SignatureFrame frame
     cdef Reading reading
+    # DECLINES: it is not read
     cdef Decline decline
-    # owned, see `ByteLane.room`; NULL where nothing is dropped, and when it has become the result
+    # it is being signed, or has been
+    cdef bint taken
+    # owned, see `ByteLane.room`; NULL where nothing is dropped, and once it is taken
     cdef PyObject* room
 
     def __dealloc__(self):
@@ -250,47 +255,69 @@ cdef class ByteLane:
             Py_XDECREF(room)
 
     def read_all(self, list documents not None):
-        """Read all documents at once, without the GIL: a list of `ReadDocument`, or the document itself: declined."""
-        cdef ReadDocument one
+        """Read documents at once, without the GIL: a tuple for each, of itself and its `ReadDocument`, or None: declined.
+
+        Where memory ends, the rest is left unread, for `sign_read` to say so.
+        """
+        cdef tuple taken = tuple(documents)
+        cdef list found = [(document, None) for document in taken]
+        cdef list waiting = []
         cdef Py_ssize_t count = 0
         cdef Py_ssize_t index
-        cdef list found = []
-        cdef Unread* unread = <Unread*> malloc((len(documents) + 1) * sizeof(Unread))
+        cdef ReadDocument one
+        cdef Unread* unread = <Unread*> malloc((len(taken) + 1) * sizeof(Unread))
         if unread == NULL:
-            raise MemoryError
+            return found
         try:
-            for document in documents:
-                if not self.takes(document):
-                    found.append(document)
+            for index in range(len(taken)):
+                if not self.takes(taken[index]):
                     continue
                 one = ReadDocument.__new__(ReadDocument)
-                one.document = document
-                one.room = self.room(one.document)
-                found.append(one)
+                one.document = taken[index]
+                one.frame = self.frame
+                one.decline = DECLINES
+                waiting.append((index, one))
+                try:
+                    one.room = self.room(one.document)
+                except MemoryError:
+                    break
                 unread[count].octets, unread[count].length = one.document, len(one.document)
                 unread[count].rest = NULL if one.room == NULL else <unsigned char*> PyBytes_AS_STRING(<object> one.room)
-                unread[count].reading = &one.reading
-                unread[count].decline = &one.decline
+                unread[count].reading, unread[count].decline = &one.reading, &one.decline
                 count += 1
-            with nogil:
-                read_each(&self.options, unread, count)
+            try:
+                if sha256_needs_gil():
+                    read_each(&self.options, unread, count)
+                else:
+                    with nogil:
+                        read_each(&self.options, unread, count)
+            except MemoryError:
+                # The results of those before it come before it is told.
+                pass
         finally:
             free(unread)
-        for index, document in enumerate(documents):
-            if type(found[index]) is ReadDocument:
-                one = found[index]
-                if one.decline:
-                    self.counts[<int> one.decline] += 1
-                    found[index] = document
+        for index, one in waiting:
+            if one.decline == NOT_DECLINED or one.decline == DECLINES:
+                found[index] = (one.document, one)
+            else:
+                self.counts[<int> one.decline] += 1
         return found
 
     def sign_read(self, ReadDocument document not None):
-        """The signed document; can be had once."""
-        if document.reading.length == 0:
-            raise ValueError("it is signed already")
-        signed = self.signed_document(&document.reading, &document.room)
-        document.reading.length = 0
-        return signed
+        """The signed document, for one that this lane has read; can be had once."""
+        cdef Reading reading = document.reading
+        cdef PyObject* room = document.room
+        if document.frame is not self.frame or document.taken:
+            raise ValueError("it is not this lane's, or signed already")
+        if document.decline != NOT_DECLINED:
+            raise MemoryError
+        # Before the key is called: it may be anybody's code.
+        document.taken = True
+        document.room = NULL
+        try:
+            return self.signed_document(&reading, &room)
+        finally:
+            Py_XDECREF(room)
 
     cdef object signed_document(self, const Reading* reading, PyObject** room):
         """The signed document. Takes `room`, and leaves NULL, or what its owner has to free after an exception."""

@@ -15,6 +15,8 @@ cdef struct Sha256:
     PyObject* hasher
 
 
+# Whether digests take the GIL, each step anew: then whoever makes many should keep it.
+cdef bint sha256_needs_gil() noexcept nogil
 # All but sha256_open and sha256_free: False without memory, or when OpenSSL refuses.
 cdef void sha256_open(Sha256* state) noexcept nogil
 cdef void sha256_free(Sha256* state) noexcept nogil

@@ -14,6 +14,7 @@ from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
 from libc.string cimport memcpy
 
+import os
 from hashlib import sha256
 
 # libcrypto(7), OpenSSL 1.1.1 and later: EVP_DigestInit(3). Pointers to EVP_MD and EVP_MD_CTX are opaque.
@@ -43,6 +44,10 @@ cdef struct Evp:
 
 cdef Evp evp
 cdef object _copy_empty = sha256().copy
+
+
+cdef bint sha256_needs_gil() noexcept nogil:
+    return evp.algorithm == NULL
 
 
 cdef void sha256_open(Sha256* state) noexcept nogil:
@@ -171,7 +176,7 @@ cdef int find_openssl() except -1:
     cdef void* known
     try:
         import _hashlib
-        path = _hashlib.__file__.encode()
+        path = os.fsencode(_hashlib.__file__)
     except (ImportError, AttributeError):
         # Without OpenSSL, or built into the interpreter.
         return 0

@@ -332,6 +332,7 @@ def read_signature(
     cdef xmlNode* last = last_signature(checked_root(root))
     if last != NULL:
         # Mostly it is the only one and fine. Then one walk over the tree is enough, which takes long when it is large.
+        # It makes the canonical octets even for a signer that nobody knows; he could name one that is known as well.
         try:
             found = signature_at(last, root, accepted, max_depth, size)
             if found.is_sole():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.limits import DEFAULT_WORKERS, MAX_WORKERS
@@ -82,7 +82,7 @@ def results_of_documents(
     documents: Iterable[bytes],
     workers: int | None,
     *,
-    in_chunks: InChunks[bytes, Any, _Value] | None = None,
+    in_chunks: InChunks[bytes, _Value] | None = None,
 ) -> Generator[_Result, None, None]:
     """`results_in_order` for the arguments of a public method; raises ConfigurationError before anything is done."""
     if isinstance(documents, (bytes, bytearray, memoryview, str)) or not isinstance(documents, Iterable):

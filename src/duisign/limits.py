@@ -64,8 +64,8 @@ MAX_WORKERS = 256
 """Threads of one batch. Each costs memory, and far fewer already wait for Python's lock."""
 
 DEFAULT_WORKERS = 8
-"""Threads of a batch whose caller names no number, on a machine of many processors: each document needs Python's lock for
-a part of its time, so more would wait for each other."""
+"""Threads of a batch whose caller names no number, on a machine of many processors: each document needs Python's lock
+for a part of its time, so more would wait for each other."""
 
 CHUNK_DOCUMENTS = 32
 """Documents that are handed to a thread at once: results of fewer come out in between too often, and threads wait for

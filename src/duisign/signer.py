@@ -312,12 +312,11 @@ class Signer:
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
 
-    def _sign_read(self, document: ReadDocument | bytes) -> bytes:
-        """`sign` for what the byte lane has read already, or declined."""
-        if self._byte_lane is not None and isinstance(document, ReadDocument):
-            signed = self._byte_lane.sign_read(document)
+    def _sign_read(self, document: bytes, read: ReadDocument | None) -> bytes:
+        """`sign` for what the byte lane has read already, if it has not declined."""
+        if self._byte_lane is not None and read is not None:
+            signed = self._byte_lane.sign_read(read)
             return signed if self._schema is None else self._valid(signed, self._schema)
-        assert not isinstance(document, ReadDocument)
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
 

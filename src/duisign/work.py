@@ -36,20 +36,19 @@ _FEW_DOCUMENTS = 7
 """The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
 
 _Item = TypeVar("_Item")
-_Prepared = TypeVar("_Prepared")
 _Value = TypeVar("_Value")
 _Result = TypeVar("_Result")
 
 
-class InChunks(NamedTuple, Generic[_Item, _Prepared, _Value]):
+class InChunks(NamedTuple, Generic[_Item, _Value]):
     """What several threads do in place of a call for each item.
 
-    `prepare`: what can be done for a whole chunk at once without Python's lock; what it gives for each item goes to
-    `call`, which does the rest.
+    `prepare`: what can be done for a whole chunk at once without Python's lock. The arguments that it gives for each
+    item go to `call`, which does the rest.
     """
 
-    prepare: Callable[[list[_Item]], list[_Prepared]]
-    call: Callable[[_Prepared], _Value]
+    prepare: Callable[[list[_Item]], Iterable[tuple[Any, ...]]]
+    call: Callable[..., _Value]
 
 
 def results_in_order(
@@ -60,7 +59,7 @@ def results_in_order(
     *,
     weigh: Callable[[_Item], int],
     at_hand: Callable[[], bool] | None = None,
-    in_chunks: InChunks[_Item, Any, _Value] | None = None,
+    in_chunks: InChunks[_Item, _Value] | None = None,
 ) -> Generator[_Result, None, None]:
     """A result for each item, in their order: `make` of its index, what `call` gave, and the DuisignError it raised.
 
@@ -73,7 +72,7 @@ def results_in_order(
     feed = _Feed(items, weigh, at_hand)
     if workers == 1:
         return _results_of_one(call, make, feed.iterator)
-    return _results_of_several(InChunks(list, call) if in_chunks is None else in_chunks, make, feed, workers)
+    return _results_of_several(InChunks(zip, call) if in_chunks is None else in_chunks, make, feed, workers)
 
 
 def _lightened(error: DuisignError) -> DuisignError:
@@ -189,7 +188,7 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     def __init__(
         self,
-        in_chunks: InChunks[_Item, Any, _Value],
+        in_chunks: InChunks[_Item, _Value],
         make: Callable[[int, _Value | None, DuisignError | None], _Result],
         threads: int,
     ) -> None:
@@ -266,11 +265,11 @@ class _Work(Generic[_Item, _Value, _Result]):
         (prepare, call), make = self._in_chunks, self._make
         results: list[_Result] = []
         try:
-            for index, item in enumerate(prepare(items), first):
+            for index, arguments in enumerate(prepare(items), first):
                 if self._stopped:
                     break
                 try:
-                    result = make(index, call(item), None)
+                    result = make(index, call(*arguments), None)
                 except DuisignError as error:
                     result = make(index, None, _lightened(error))
                 results.append(result)
@@ -280,7 +279,7 @@ class _Work(Generic[_Item, _Value, _Result]):
 
 
 def _results_of_several(
-    in_chunks: InChunks[_Item, Any, _Value],
+    in_chunks: InChunks[_Item, _Value],
     make: Callable[[int, _Value | None, DuisignError | None], _Result],
     feed: _Feed[_Item],
     workers: int,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -10,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from growth import CALLS, PATH_CALLS, Workload, fresh, main
 from lxml import etree
 
-from duisign import KeyInfo, Profile, Signer
+from duisign import DuisignError, KeyInfo, Profile, Signer
 from duisign.testing import Smki, make_samples
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -77,6 +78,20 @@ def elements(name, make, code=None, signer=SIGNER, calls=PATH_CALLS):
     return Workload(f"sign_element {name}", lambda: signer.sign_element(make()), code, calls)
 
 
+def in_chunks(name, document, code=None, signer=SIGNER, calls=PATH_CALLS):
+    """A workload of sign_many: what threads do with a chunk, whatever becomes of it, without the threads."""
+
+    def work():
+        for arguments in signer._byte_lane.read_all([fresh(document), b"<a/>", fresh(document)]):
+            with contextlib.suppress(DuisignError):
+                signer._sign_read(*arguments)
+        signer._byte_lane.read_all([fresh(document)])
+        if code is not None:
+            signer.sign(document)
+
+    return Workload(f"sign_many {name}", work, code, calls)
+
+
 def constructing(name, code=None, key=KEY, certificate=CERTIFICATE, **options):
     """A workload of the constructor: 5,000 calls, since each reads a certificate and may take 0.2 ms."""
     return Workload(f"Signer {name}", lambda: Signer(key, certificate, **options), code, PATH_CALLS)
@@ -137,6 +152,12 @@ WORKLOADS = [
     signing("external key", DOCUMENT, signer=Signer(Outside(), CERTIFICATE)),
     signing("external key away", DOCUMENT, "key-failed", Signer(Outside(away), CERTIFICATE)),
     signing("external key of bad output", DOCUMENT, "key-output", Signer(Outside(lambda digest: b"r"), CERTIFICATE)),
+    in_chunks("good", DOCUMENT),
+    in_chunks("strip", SPACED, signer=STRIPPING),
+    in_chunks("replace, signxml profile", SIGNED, signer=REPLACING),
+    in_chunks("already signed", SIGNED, "signature-exists"),
+    in_chunks("wrong type", None, "wrong-type"),
+    in_chunks("external key away", SPACED, "key-failed", Signer(Outside(away), CERTIFICATE, whitespace="strip")),
     elements("good", lambda: etree.fromstring(DOCUMENT), calls=CALLS),
     elements("nested", nested),
     elements("already signed", lambda: etree.fromstring(SIGNED), "signature-exists", calls=CALLS),
