@@ -255,9 +255,9 @@ cdef class ByteLane:
             Py_XDECREF(room)
 
     def read_all(self, list documents not None):
-        """Read documents at once, without the GIL: a tuple for each, of itself and its `ReadDocument`, or None: declined.
+        """Read documents at once, without the GIL: a tuple for each, of itself and its `ReadDocument`.
 
-        Where memory ends, the rest is left unread, for `sign_read` to say so.
+        None in place of that: declined. Where memory ends, the rest is left unread, for `sign_read` to say so.
         """
         cdef tuple taken = tuple(documents)
         cdef list found = [(document, None) for document in taken]
