@@ -156,7 +156,6 @@ WORKLOADS = [
     in_chunks("strip", SPACED, signer=STRIPPING),
     in_chunks("replace, signxml profile", SIGNED, signer=REPLACING),
     in_chunks("already signed", SIGNED, "signature-exists"),
-    in_chunks("wrong type", None, "wrong-type"),
     in_chunks("external key away", SPACED, "key-failed", Signer(Outside(away), CERTIFICATE, whitespace="strip")),
     elements("good", lambda: etree.fromstring(DOCUMENT), calls=CALLS),
     elements("nested", nested),
