@@ -1007,3 +1007,78 @@ def test_openssl_never_refuses_what_is_accepted(smki, tmp_path):
             check=True,
             capture_output=True,
         )
+
+
+class TestWhatIsRemembered:
+    """Between two messages: a path that was fine is so only as long as nothing has changed, to the second."""
+
+    @staticmethod
+    def moving(smki, **options):
+        # As certificates and CRLs have it.
+        start = smki.now.replace(microsecond=0)
+        moment = [start]
+        trust = SmkiTrust(
+            [smki.root.certificate],
+            [smki.issuing_ca.certificate],
+            [smki.user.certificate],
+            [smki.crl(next_update=start + DAY), smki.crl(issuer=smki.root, next_update=start + 2 * DAY)],
+            policies=[TEST_POLICY_OID],
+            now=lambda: moment[0],
+            **options,
+        )
+        hint = "issuer-serial", "CN=duisign test CA,OU=07", str(smki.user.certificate.serial_number)
+        (signatory,) = trust.signatories([hint])
+
+        def code():
+            try:
+                trust.check(signatory)
+            except duisign.CertificateError as error:
+                return error.code
+            return "fine"
+
+        for _ in range(3):
+            assert code() == "fine"
+        return trust, moment, code
+
+    def test_time_goes_on_and_back(self, smki):
+        _, moment, code = self.moving(smki)
+        (start,) = moment
+        second = dt.timedelta(seconds=1)
+        for offset, expected in (
+            (DAY, "fine"),
+            (DAY + second, "revocation-outdated"),
+            (dt.timedelta(), "fine"),
+            (2 * DAY + second, "revocation-outdated"),
+            (-dt.timedelta(days=36500), "certificate-not-yet-valid"),
+            (dt.timedelta(), "fine"),
+            (dt.timedelta(days=36500), "certificate-expired"),
+            (DAY, "fine"),
+        ):
+            moment[0] = start + offset
+            assert code() == expected, offset
+            assert code() == expected, offset
+
+    def test_what_is_unknown_and_accepted_is_not_taken_for_known(self, smki):
+        _, moment, code = self.moving(smki, dangerously_accept_unknown_revocation=True)
+        (start,) = moment
+        for offset in (3 * DAY, dt.timedelta(), 3 * DAY):
+            moment[0] = start + offset
+            assert code() == "fine"
+        moment[0] = start + dt.timedelta(days=36500)
+        assert code() == "certificate-expired"
+
+    @pytest.mark.parametrize("of_the_root", [False, True])
+    def test_a_revocation_counts_at_once(self, smki, of_the_root):
+        trust, _, code = self.moving(smki)
+        revoked, issuer = (smki.issuing_ca, smki.root) if of_the_root else (smki.user, None)
+        trust.add_crls([smki.crl([revoked], issuer=issuer, number=2)])
+        assert code() != "fine"
+        assert code() != "fine"
+
+    def test_without_revocation_the_periods_count(self, smki):
+        _, moment, code = self.moving(smki, check_revocation=False)
+        (start,) = moment
+        moment[0] = start + 3 * DAY
+        assert code() == "fine"
+        moment[0] = start + dt.timedelta(days=36500)
+        assert code() == "certificate-expired"

@@ -6,6 +6,7 @@ OpenSSL does what RFC 5280 says, through pyOpenSSL (extra ``trust``); what only 
 from __future__ import annotations
 
 import datetime as dt
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, TypeVar
 
@@ -47,12 +48,12 @@ _NO_AUTHORITY_KEY_IDENTIFIER = 85
 
 
 class CertificatePath:
-    """A valid path, kept so that each message needs only time and revocation. Immutable, shared by threads.
+    """A valid path, kept so that each message needs only time and revocation. Shared by threads.
 
     `certificates`: from the leaf to the root.
     """
 
-    __slots__ = ("_authority_period", "_leaf", "_links", "certificates")
+    __slots__ = ("_authority_period", "_leaf", "_links", "_standing", "certificates")
 
     def __init__(self, certificates: Sequence[OrganisationCertificate]) -> None:
         self.certificates = tuple(certificates)
@@ -63,11 +64,29 @@ class CertificatePath:
         for subject, issuer in pairwise(certificates):
             assert issuer.authority is not None
             self._links.append((issuer.authority, rfc2253(issuer.certificate.subject), subject.serial_number))
+        # Replaced in one step: an index, and the first and last moment at which nothing is wrong by it.
+        self._standing: tuple[RevocationIndex | None, float, float] = None, math.inf, -math.inf
 
     @property
     def authorities(self) -> list[Authority]:
         """The CAs of the path, each of which has to tell what it revoked."""
         return [authority for authority, _, _ in self._links]
+
+    def holds(self, now: float, index: RevocationIndex | None) -> bool:
+        """Whether by what `remember` has found nothing is wrong at this moment; False also where that is not known."""
+        known, first, last = self._standing
+        return known is index and first <= now <= last
+
+    def remember(self, index: RevocationIndex | None) -> None:
+        """Note until when the checks, all of which have passed, would pass again: an index never changes."""
+        periods = [self._authority_period, self._leaf.validity]
+        if index is not None:
+            for authority, _, serial_number in self._links:
+                period = index.standing(authority, serial_number)
+                if period is None:
+                    return
+                periods.append(period)
+        self._standing = index, max(first for first, _ in periods), min(last for _, last in periods)
 
     def check_leaf(self, now: float, index: RevocationIndex | None, *, accept_unknown: bool) -> None:
         """Raise CertificateError unless the leaf is valid now and not revoked. No other path could mend that.

@@ -50,10 +50,12 @@ _STRING_TAGS = {
 
 def _value_der(attribute: x509.NameAttribute[str | bytes]) -> bytes:
     """The DER of an attribute value: what follows the OID in Name > RDN > AttributeTypeAndValue."""
-    der = x509.Name([attribute]).public_bytes()
-    for _ in range(3):
-        der = der_element(der)[1]
-    return der_element(der)[2]
+    return _value_of(der_element(der_element(x509.Name([attribute]).public_bytes())[1])[1])
+
+
+def _value_of(attribute: bytes) -> bytes:
+    """The DER of the value in that of an AttributeTypeAndValue."""
+    return der_element(der_element(attribute)[1])[2]
 
 
 def _normalized(value: str) -> str:
@@ -71,10 +73,16 @@ def _comparable_der(der: bytes) -> str:
 
 def comparable_name(name: x509.Name) -> DistinguishedName:
     """The name of a certificate in the form of `parse_name`."""
-    return tuple(
-        frozenset((attribute.oid.dotted_string, _comparable_der(_value_der(attribute))) for attribute in rdn)
-        for rdn in name.rdns
-    )
+    rest = der_element(name.public_bytes())[1]
+    parts = []
+    for rdn in name.rdns:
+        _, contents, rest = der_element(rest)
+        # Of several attributes DER has an order of its own.
+        values = map(_value_der, rdn) if len(list(rdn)) > 1 else [_value_of(contents)]
+        parts.append(
+            frozenset((one.oid.dotted_string, _comparable_der(der)) for one, der in zip(rdn, values, strict=True))
+        )
+    return tuple(parts)
 
 
 def _escaped(value: str) -> str:

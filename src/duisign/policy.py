@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from duisign._request_id import identifier_parts
 from duisign.errors import ConfigurationError, DocumentError, SignerRoleError
 from duisign.message_class import MessageClass, class_of
 from duisign.remote_party_role import RemotePartyRole, checked_roles
@@ -123,7 +124,11 @@ class Policy:
             )
         if kind in _REQUESTS:
             if self.check_originator:
-                self._check_originator(certificate, facts)
+                # Mostly there is one identifier and it fits; what else there may be has its own words.
+                texts = facts.request_ids
+                parts = identifier_parts(texts[0]) if len(texts) == 1 else None
+                if parts is None or parts[0] != certificate.entity_id:
+                    self._check_originator(certificate, facts)
         elif self.dcc_entity_ids is not None and certificate.entity_id not in self.dcc_entity_ids:
             raise SignerRoleError(
                 "signer-entity", "The signer is not the DCC as this policy knows it: cease processing."
@@ -149,7 +154,7 @@ class Policy:
             raise SignerRoleError(
                 "signer-role", "A bare key has no role: pin its certificate, or verify without policy."
             )
-        role = self.role_of(certificate)
+        role = self.role_of(certificate) if self.accept_decimal_role_137 else certificate.role
         if role is None or role not in self.xml_signing_roles:
             raise SignerRoleError(
                 "signer-role",

@@ -142,6 +142,14 @@ class RevocationIndex:
         found = (self._in_force(one, now) for one in authorities)
         return [entry.crl for entry in found if entry is not None]
 
+    def standing(self, authority: Authority, serial_number: int) -> tuple[float, float] | None:
+        """The first and last moment at which the newest CRL of the CA says that this number is not revoked, or None.
+
+        In seconds since the epoch. At any other moment `check` tells.
+        """
+        crl = self._lists.get(authority)
+        return None if crl is None or serial_number in crl.revoked else (crl.this_update, crl.next_update)
+
     def check(self, authority: Authority, name: str, serial_number: int, now: float, *, accept_unknown: bool) -> None:
         """Raise CertificateError unless a current CRL of the CA says that it has not revoked this serial number.
 

@@ -213,9 +213,12 @@ class SmkiTrust:
         index = state.revocations if self._check_revocation else None
         path = state.paths.get(certificate.fingerprint)
         if path is not None:
+            if path.holds(now, index):
+                return path
             path.check_leaf(now, index, accept_unknown=accept_unknown)
             try:
                 path.check_authorities(now, index, accept_unknown=accept_unknown)
+                path.remember(index)
                 return path
             except CertificateError:
                 # Another certificate of the same CA may be valid still.
