@@ -54,7 +54,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in 
 }
 EUI64 = "00-DB-12-34-C0-FF-EE-07"
 START_SECONDS = 0.35
-START_TRIES = 15
+START_TRIES = 60
 
 NO_POLICY = {"policy": "not-applicable"}
 """Pinned certificates come without a policy."""

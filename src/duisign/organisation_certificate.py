@@ -6,10 +6,11 @@ Facts: DESIGN section 4. Nothing here decides whether a certificate is trusted.
 from __future__ import annotations
 
 import re
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
@@ -139,11 +140,13 @@ class OrganisationCertificate:
     def _read(self, certificate: x509.Certificate) -> None:
         self.serial_number = certificate.serial_number
         self.issuer = comparable_name(certificate.issuer)
-        self.subject = comparable_name(certificate.subject)
-        self.fingerprint = certificate.fingerprint(hashes.SHA256())
-        self.organizational_unit = _organizational_unit(certificate.subject)
+        # Made anew by each access.
+        subject = certificate.subject
+        self.subject = comparable_name(subject)
+        self.fingerprint = sha256(self._der).digest()
+        self.organizational_unit = _organizational_unit(subject)
         self.role = _role(self.organizational_unit)
-        self.entity_id = _entity_id(certificate.subject)
+        self.entity_id = _entity_id(subject)
         self._not_before = certificate.not_valid_before_utc.timestamp()
         self._not_after = certificate.not_valid_after_utc.timestamp()
         for extension in certificate.extensions:
