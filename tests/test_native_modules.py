@@ -26,6 +26,7 @@ MODULES = [
     "_markup",
     "_message_facts",
     "_octets",
+    "_parser_names",
     "_pointers",
     "_request_id",
     "_sha256",

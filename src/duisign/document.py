@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from duisign._markup import DOCTYPE, UTF8, prolog
+from duisign._parser_names import ParserNames
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
-from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, PARSER_OCTETS
 
 if TYPE_CHECKING:
     from lxml.etree import XMLParser, _Element
@@ -41,7 +42,6 @@ _STATELESS = frozenset(
 )
 """Codecs, by Python's names, in which an octet below 128 that stands for markup never means anything else. UTF-7,
 ISO 2022 and their like are left out: markup can hide in them."""
-_fromstring = etree.fromstring
 _ERROR = etree.ErrorLevels.ERROR
 _LABEL_OCTETS = 1024
 """Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
@@ -54,10 +54,18 @@ def _unsupported() -> DocumentError:
     )
 
 
+class _ThreadParser(threading.local):
+    """A thread's parser, with the names that it has met, and how many octets it may still read; None: it has read
+    enough."""
+
+    parser: tuple[ParserNames, XMLParser] | None = None
+    octets_left: int = 0
+
+
 class DocumentReader:
     """Reads documents of at most `max_octets` octets and `max_depth` levels of elements. Shared by threads."""
 
-    __slots__ = ("_parsers", "max_depth", "max_octets")
+    __slots__ = ("_thread", "max_depth", "max_octets")
 
     def __init__(self, max_octets: int = MAX_DOCUMENT_OCTETS, max_depth: int = MAX_DEPTH) -> None:
         check_depth(max_depth)
@@ -65,7 +73,7 @@ class DocumentReader:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
         self.max_octets = max_octets
         self.max_depth = max_depth
-        self._parsers = threading.local()
+        self._thread = _ThreadParser()
 
     def parse(self, document: bytes) -> _Element:
         """The root element of a document; raises DocumentError."""
@@ -115,22 +123,18 @@ class DocumentReader:
         return root
 
     def _parse(self, document: bytes) -> _Element:
-        try:
-            parser: XMLParser = self._parsers.parser
-        except AttributeError:
-            parser = self._parsers.parser = etree.XMLParser(
-                resolve_entities=False,
-                no_network=True,
-                load_dtd=False,
-                dtd_validation=False,
-                attribute_defaults=False,
-                collect_ids=False,
-                # Text up to the size limit; the depth is checked by ourselves, on the tree.
-                huge_tree=True,
-            )
+        thread = self._thread
+        if thread.parser is None:
+            thread.parser = ParserNames(), _parser()
+            thread.octets_left = PARSER_OCTETS
+        names, parser = thread.parser
+        thread.octets_left -= len(document)
+        if thread.octets_left <= 0:
+            # They go with this call: between calls nobody needs what a long document has left in them.
+            thread.parser = None
         number, line, column = 0, 0, 0
         try:
-            root = _fromstring(document, parser)
+            root = names.parse(document, parser)
         except etree.XMLSyntaxError as refusal:
             (line, column), number = refusal.position, int(refusal.code)
         except (etree.LxmlError, ValueError, LookupError):
@@ -142,11 +146,26 @@ class DocumentReader:
             if error is None:
                 return root
             number, line, column = int(error.type), error.line, error.column
+        # The traceback holds this frame.
+        del names, parser
         # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
         raise DocumentError(
             "malformed-xml",
             f"The document is not well-formed XML (libxml2 error {number}, line {line}, column {column}).",
         )
+
+
+def _parser() -> XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        attribute_defaults=False,
+        collect_ids=False,
+        # Text up to the size limit; the depth is checked by ourselves, on the tree.
+        huge_tree=True,
+    )
 
 
 def check_depth(max_depth: object, least: int = 1) -> None:

@@ -15,6 +15,7 @@ __all__ = [
     "MAX_KEY_HINTS",
     "MAX_SERIAL_DIGITS",
     "MAX_WORKERS",
+    "PARSER_OCTETS",
     "READ_AHEAD_DOCUMENTS",
     "READ_AHEAD_OCTETS",
     "SIGNED_LEVELS",
@@ -31,6 +32,10 @@ C14N can repeat a namespace at every element; what passes this limit is made to 
 
 EXPANSION_ALLOWANCE = 65536
 """Octets of a canonical form beyond that, for small documents that use Exclusive C14N as it is meant."""
+
+PARSER_OCTETS = 1024 * 1024
+"""Octets that a parser reads before a new one takes its place, which costs a thousandth of their time. It keeps every
+name that it has met, and its tables as long as any document needed them: what one sender makes up, all others pay."""
 
 MAX_DEPTH = 256
 """Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""

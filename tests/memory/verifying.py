@@ -11,6 +11,7 @@ from pathlib import Path
 from growth import CALLS, PATH_CALLS, Workload, fresh, main, mixed
 
 from duisign import KeyInfo, PinnedCertificates, Profile, RemotePartyRole, Signer, Verifier
+from duisign.limits import PARSER_OCTETS
 from duisign.testing import Identity, Smki, make_samples
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -143,6 +144,13 @@ def padded():
         yield document.replace(b"<ds:X509IssuerName>", b"<ds:X509IssuerName>" + b" " * 20_000)
 
 
+def named():
+    """Names that nobody has met, in documents so long that each is its parser's last."""
+    elements = b"".join(b"<n%d-@/>" % number for number in range(PARSER_OCTETS // 10))
+    for number in itertools.count():
+        yield b"<a>" + elements.replace(b"@", b"%d" % number) + b"</a>"
+
+
 WORKLOADS = [
     verifying("good", GOOD, calls=CALLS),
     verifying("tampered", GOOD.replace(b"Variant>1<", b"Variant>2<"), "digest-mismatch", calls=CALLS),
@@ -157,6 +165,7 @@ WORKLOADS = [
     remembered("invented signers", invented(), "unknown-signer", 2_000, PATH_CALLS),
     remembered("known signers spelled anew", spelled(), "digest-mismatch", 5_000, PATH_CALLS),
     remembered("known signers padded", padded(), "digest-mismatch", 100, 1_000),
+    remembered("names that nobody has met", named(), "unsigned", 5, 30),
     *GOOD_PATHS,
     *REFUSALS,
 ]
