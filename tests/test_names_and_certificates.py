@@ -18,8 +18,10 @@ from hypothesis import strategies as st
 import duisign
 from duisign import PinnedCertificates, RemotePartyRole
 from duisign._request_id import identifier_parts
+from duisign.certificate_index import CertificateIndex
 from duisign.distinguished_name import comparable_name, parse_name, rfc2253
 from duisign.organisation_certificate import OrganisationCertificate
+from duisign.trust import Signatory
 
 EUI64 = "[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){7}"
 REQUEST_ID = re.compile(f"[ \\t\\r\\n]*({EUI64}):({EUI64}):([0-9]{{1,20}})[ \\t\\r\\n]*", re.ASCII)
@@ -320,3 +322,32 @@ class TestMessages:
         if match is not None and int(match[3]) < 2**64:
             expected = (match[1].upper(), match[2].upper(), int(match[3]))
         assert identifier_parts(text) == expected
+
+
+def test_a_flood_of_spellings_and_of_invented_issuers_keeps_no_genuine_name_out(smki, monkeypatch):
+    """What is remembered is bounded, and a name in use is remembered again soon after it was forgotten."""
+    monkeypatch.setattr("duisign.certificate_index._CACHED_NAMES", 4)
+    monkeypatch.setattr("duisign.certificate_index._CACHED_ANSWERS", 4)
+    known = OrganisationCertificate(smki.user.certificate)
+    index, signatory = CertificateIndex([Signatory(known)]), None
+    issuer, serial = rfc2253(smki.user.certificate.issuer), str(known.serial_number)
+    subject = rfc2253(smki.user.certificate.subject)
+    parsed = []
+
+    def counted(text):
+        parsed.append(text)
+        return parse_name(text)
+
+    monkeypatch.setattr("duisign.certificate_index.parse_name", counted)
+    for number in range(100):
+        assert index.find([("issuer-serial", f"CN=invented {number}", serial)]) == []
+        (signatory,) = index.find([("issuer-serial", issuer, serial + " " * number)])
+        assert signatory.certificate is known
+    parsed.clear()
+    for _ in range(100):
+        assert index.find([("subject-name", subject)]) == [signatory]
+        assert index.find([("issuer-serial", issuer, serial)]) == [signatory]
+    assert parsed in ([subject], [subject, issuer])
+    assert ("issuer-serial", issuer, serial) in index._answers
+    assert len(index._answers) <= 4
+    assert len(index._names) <= 4

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 __all__ = ["CertificateIndex", "embedded_certificates", "named_signer"]
 
 _CACHED_NAMES = 256
-"""Issuer texts. A network has few issuers; the bound keeps a flood of invented ones from filling memory."""
+"""Issuer texts, behind which all are forgotten: a network has few issuers, and a flood of invented ones must neither
+fill memory nor keep the genuine ones out."""
 
 _CACHED_ANSWERS = 1024
-"""Pairs of issuer and serial text that named known certificates: the spellings in use."""
+"""Pairs of issuer and serial text that named known certificates, behind which all are forgotten: the spellings in use,
+of which white space makes any number."""
 
 _CACHED_CHARACTERS = 128
 """Characters of a text that is kept in a cache. White space can make a name of any length mean the same."""
@@ -90,7 +92,9 @@ class CertificateIndex:
                 found = [entry for digest in embedded for entry in self._by_digest.get(digest, ())]
             else:
                 found = [e for e in found if e.certificate is not None and e.certificate.fingerprint in embedded]
-        if found and key is not None and _is_worth_keeping(key) and len(self._answers) < _CACHED_ANSWERS:
+        if found and key is not None and _is_worth_keeping(key):
+            if len(self._answers) >= _CACHED_ANSWERS:
+                self._answers.clear()
             self._answers[key] = found
         return found or []
 
@@ -119,7 +123,9 @@ class CertificateIndex:
                     "A name in KeyInfo is not RFC 2253 text: have the sender write it so.",
                     check="key-info",
                 ) from None
-            if len(self._names) < _CACHED_NAMES and len(text) <= _CACHED_CHARACTERS:
+            if len(text) <= _CACHED_CHARACTERS:
+                if len(self._names) >= _CACHED_NAMES:
+                    self._names.clear()
                 self._names[text] = name
         return name
 

@@ -9,17 +9,19 @@ import codecs
 import contextlib
 import re
 import threading
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
+from duisign._document_parser import DocumentParser
 from duisign._markup import DOCTYPE, UTF8, prolog
-from duisign._parser_names import ParserNames
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
-from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, PARSER_OCTETS
+from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, PARSER_OCTETS, SHARED_PARSER_OCTETS
 
 if TYPE_CHECKING:
-    from lxml.etree import XMLParser, _Element
+    from lxml.etree import _Element
 
 __all__ = ["DocumentReader", "check_depth"]
 
@@ -42,6 +44,8 @@ _STATELESS = frozenset(
 )
 """Codecs, by Python's names, in which an octet below 128 that stands for markup never means anything else. UTF-7,
 ISO 2022 and their like are left out: markup can hide in them."""
+_LABELS = frozenset([*aliases, *aliases.values(), *(codec.replace("-", "_") for codec in _STATELESS)])
+"""Labels that Python knows for encodings, as it normalizes them."""
 _ERROR = etree.ErrorLevels.ERROR
 _LABEL_OCTETS = 1024
 """Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
@@ -54,12 +58,10 @@ def _unsupported() -> DocumentError:
     )
 
 
-class _ThreadParser(threading.local):
-    """A thread's parser, with the names that it has met, and how many octets it may still read; None: it has read
-    enough."""
+class _Thread(threading.local):
+    """What a thread has of a reader: its parser, None while that is at work."""
 
-    parser: tuple[ParserNames, XMLParser] | None = None
-    octets_left: int = 0
+    parser: DocumentParser | None = None
 
 
 class DocumentReader:
@@ -73,7 +75,7 @@ class DocumentReader:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
         self.max_octets = max_octets
         self.max_depth = max_depth
-        self._thread = _ThreadParser()
+        self._thread = _Thread()
 
     def parse(self, document: bytes) -> _Element:
         """The root element of a document; raises DocumentError."""
@@ -124,30 +126,33 @@ class DocumentReader:
 
     def _parse(self, document: bytes) -> _Element:
         thread = self._thread
-        if thread.parser is None:
-            thread.parser = ParserNames(), _parser()
-            thread.octets_left = PARSER_OCTETS
-        names, parser = thread.parser
-        thread.octets_left -= len(document)
-        if thread.octets_left <= 0:
-            # They go with this call: between calls nobody needs what a long document has left in them.
-            thread.parser = None
+        shared = None
+        if len(document) <= SHARED_PARSER_OCTETS:
+            # Taken away: what runs in the midst of a parse, such as a finalizer, may want to parse as well.
+            shared, thread.parser = thread.parser, None
+            if shared is None or shared.octets + len(document) > PARSER_OCTETS:
+                shared = _parser()
+        parser = shared or _parser()
         number, line, column = 0, 0, 0
         try:
-            root = names.parse(document, parser)
+            root = parser.parse(document)
         except etree.XMLSyntaxError as refusal:
             (line, column), number = refusal.position, int(refusal.code)
         except (etree.LxmlError, ValueError, LookupError):
             pass
         else:
             # lxml looks at the last message alone: a warning behind it hides an unbound prefix or a repeated attribute.
-            messages = parser.error_log
+            messages = parser.parser.error_log
             error = next((message for message in messages if message.level >= _ERROR), None) if messages else None
             if error is None:
+                if shared is not None:
+                    thread.parser = shared
                 return root
             number, line, column = int(error.type), error.line, error.column
+        if shared is not None:
+            thread.parser = shared
         # The traceback holds this frame.
-        del names, parser
+        del parser, shared
         # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
         raise DocumentError(
             "malformed-xml",
@@ -155,16 +160,18 @@ class DocumentReader:
         )
 
 
-def _parser() -> XMLParser:
-    return etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        collect_ids=False,
-        # Text up to the size limit; the depth is checked by ourselves, on the tree.
-        huge_tree=True,
+def _parser() -> DocumentParser:
+    return DocumentParser(
+        etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            collect_ids=False,
+            # Text up to the size limit; the depth is checked by ourselves, on the tree.
+            huge_tree=True,
+        )
     )
 
 
@@ -206,9 +213,14 @@ def _label(text: str) -> str | None:
 
 
 def _codec_name(label: str) -> str | None:
+    """Python's name for an encoding. It is asked for known labels alone, since it keeps every other one for good."""
+    name = normalize_encoding(label).lower()
+    if name not in _LABELS:
+        return None
     try:
-        return codecs.lookup(label).name
+        return codecs.lookup(name).name
     except LookupError:
+        # Of another platform.
         return None
 
 

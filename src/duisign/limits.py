@@ -18,6 +18,7 @@ __all__ = [
     "PARSER_OCTETS",
     "READ_AHEAD_DOCUMENTS",
     "READ_AHEAD_OCTETS",
+    "SHARED_PARSER_OCTETS",
     "SIGNED_LEVELS",
     "WAITING_CHUNKS",
 ]
@@ -34,8 +35,11 @@ EXPANSION_ALLOWANCE = 65536
 """Octets of a canonical form beyond that, for small documents that use Exclusive C14N as it is meant."""
 
 PARSER_OCTETS = 1024 * 1024
-"""Octets that a parser reads before a new one takes its place, which costs a thousandth of their time. It keeps every
-name that it has met, and its tables as long as any document needed them: what one sender makes up, all others pay."""
+"""Octets that a parser reads before a new one takes its place. It keeps every name that it has met, and its tables as
+large as any document needed them: what one sender makes up, all others would pay for."""
+
+SHARED_PARSER_OCTETS = 65536
+"""Octets of a document above which it has a parser of its own, which costs a hundredth of its time."""
 
 MAX_DEPTH = 256
 """Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""

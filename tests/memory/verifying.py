@@ -11,7 +11,7 @@ from pathlib import Path
 from growth import CALLS, PATH_CALLS, Workload, fresh, main, mixed
 
 from duisign import KeyInfo, PinnedCertificates, Profile, RemotePartyRole, Signer, Verifier
-from duisign.limits import PARSER_OCTETS
+from duisign.limits import SHARED_PARSER_OCTETS
 from duisign.testing import Identity, Smki, make_samples
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -145,8 +145,8 @@ def padded():
 
 
 def named():
-    """Names that nobody has met, in documents so long that each is its parser's last."""
-    elements = b"".join(b"<n%d-@/>" % number for number in range(PARSER_OCTETS // 10))
+    """Names that nobody has met, in documents so long that each has a parser of its own."""
+    elements = b"".join(b"<n%d-@/>" % number for number in range(SHARED_PARSER_OCTETS))
     for number in itertools.count():
         yield b"<a>" + elements.replace(b"@", b"%d" % number) + b"</a>"
 
@@ -162,8 +162,9 @@ WORKLOADS = [
         "verify deep nesting", lambda: VERIFIER.verify(b"<a>" * 300 + b"</a>" * 300), "too-deep", calls=PATH_CALLS
     ),
     mixed("verify every refusal in turn", REFUSALS),
-    remembered("invented signers", invented(), "unknown-signer", 2_000, PATH_CALLS),
-    remembered("known signers spelled anew", spelled(), "digest-mismatch", 5_000, PATH_CALLS),
+    # Multiples of what is remembered at most, behind which all is forgotten.
+    remembered("invented signers", invented(), "unknown-signer", 2_048, 5_120),
+    remembered("known signers spelled anew", spelled(), "digest-mismatch", 2_048, 5_120),
     remembered("known signers padded", padded(), "digest-mismatch", 100, 1_000),
     remembered("names that nobody has met", named(), "unsigned", 5, 30),
     *GOOD_PATHS,
