@@ -141,13 +141,13 @@ def test_names_of_long_documents_are_not_those_of_short_ones():
     """So that a tree that somebody keeps does not hold them."""
     reader = DocumentReader()
     reader.parse(SHORT)
-    parser = reader._thread.parser
-    octets = parser.octets
-    reader.parse(LONG)
-    with pytest.raises(duisign.DocumentError):
-        reader.parse(LONG[:-1])
-    assert reader._thread.parser is parser
-    assert parser.octets == octets
+    parser = reader._places.place.parser
+    for _ in range(PARSER_OCTETS // len(LONG) + 1):
+        reader.parse(LONG)
+        with pytest.raises(duisign.DocumentError):
+            reader.parse(LONG[:-1])
+    assert reader._places.place.parser is parser
+    assert not parser.spent
 
 
 @pytest.mark.parametrize("document", [SHORT, MALFORMED])
@@ -159,15 +159,17 @@ def test_a_parser_reads_so_many_octets_and_is_replaced(document):
             reader.parse(document)
         except duisign.DocumentError:
             assert document is MALFORMED
-        return reader._thread.parser
+        return reader._places.place.parser
 
     first = parse()
-    for _ in range(PARSER_OCTETS // len(document) - 1):
+    for _ in range((PARSER_OCTETS - 1) // len(document) - 1):
         assert parse() is first
-    assert PARSER_OCTETS - len(document) < first.octets <= PARSER_OCTETS
+    assert not first.spent
+    assert parse() is first
+    assert first.spent
     second = parse()
     assert second is not first
-    assert second.octets == len(document)
+    assert not second.spent
 
 
 @pytest.mark.parametrize("document", [MALFORMED, LONG[:-1]])
@@ -211,7 +213,7 @@ def test_what_runs_in_the_midst_of_a_parse_finds_everything_as_it_was(run):
         calling = etree.XMLParser()
         lookup = CallingLookup(finalizer)
         calling.set_element_class_lookup(lookup)
-        reader._thread.parser = DocumentParser(calling)
+        reader._places.place.parser = DocumentParser(calling)
         try:
             for _ in range(3):
                 lookup.call = finalizer

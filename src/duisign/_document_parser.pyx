@@ -14,10 +14,13 @@ from cpython.object cimport PyObject
 
 from lxml import etree
 
+from duisign import limits
+
 cdef extern from "Python.h":
     # Borrowed; NULL where the thread has none.
     PyObject* PyThreadState_GetDict() noexcept
 
+cdef Py_ssize_t PARSER_OCTETS = limits.PARSER_OCTETS
 cdef str CONTEXT = "_ParserDictionaryContext"
 cdef object _fromstring = etree.fromstring
 cdef object _get_default_parser = etree.get_default_parser
@@ -28,11 +31,13 @@ cdef object _set_default_parser = etree.set_default_parser
 cdef class DocumentParser:
     """An lxml parser with names of its own; for one thread.
 
-    `parser`: as it was given. `octets`: of all documents that it has read, or refused.
+    `parser`: as it was given. `spent`: it has read so much that another should take its place.
     """
 
     cdef readonly object parser
-    cdef readonly Py_ssize_t octets
+    cdef readonly bint spent
+    # of all documents so far
+    cdef Py_ssize_t octets
     # lxml's _ParserDictionaryContext, which makes itself at the first parse, and the default parser that it holds
     cdef object context
     cdef object default_parser
@@ -48,24 +53,29 @@ cdef class DocumentParser:
         cdef PyObject* state = PyThreadState_GetDict()
         cdef dict thread
         self.octets += len(document)
+        self.spent = self.octets >= PARSER_OCTETS
         if state == NULL:
             return _fromstring(document, self.parser)
         thread = <dict> state
         default_parser = _get_default_parser()
-        theirs = thread.pop(CONTEXT, None)
+        theirs = thread.get(CONTEXT)
+        if self.context is not None:
+            thread[CONTEXT] = self.context
+        elif theirs is not None:
+            del thread[CONTEXT]
         try:
-            if self.context is not None:
-                thread[CONTEXT] = self.context
             if default_parser is not self.default_parser:
                 _set_default_parser(default_parser)
             return _fromstring(document, self.parser)
         finally:
             try:
                 self.default_parser = _get_default_parser()
+                self.context = thread.get(CONTEXT)
             finally:
-                self.context = thread.pop(CONTEXT, None)
                 if theirs is not None:
                     thread[CONTEXT] = theirs
+                else:
+                    thread.pop(CONTEXT, None)
             if self.default_parser is not default_parser:
                 # A finalizer has set it.
                 _set_default_parser(self.default_parser)

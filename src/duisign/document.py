@@ -18,7 +18,7 @@ from lxml import etree
 from duisign._document_parser import DocumentParser
 from duisign._markup import DOCTYPE, UTF8, prolog
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
-from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, PARSER_OCTETS, SHARED_PARSER_OCTETS
+from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSER_OCTETS
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -58,16 +58,26 @@ def _unsupported() -> DocumentError:
     )
 
 
-class _Thread(threading.local):
-    """What a thread has of a reader: its parser, None while that is at work."""
+class _Place:
+    """Where a thread finds its parser: None while that is at work."""
 
-    parser: DocumentParser | None = None
+    __slots__ = ("parser",)
+
+    def __init__(self) -> None:
+        self.parser: DocumentParser | None = None
+
+
+class _Places(threading.local):
+    """The place of each thread: looking it up takes longer than all else that is done with it."""
+
+    def __init__(self) -> None:
+        self.place = _Place()
 
 
 class DocumentReader:
     """Reads documents of at most `max_octets` octets and `max_depth` levels of elements. Shared by threads."""
 
-    __slots__ = ("_thread", "max_depth", "max_octets")
+    __slots__ = ("_places", "max_depth", "max_octets")
 
     def __init__(self, max_octets: int = MAX_DOCUMENT_OCTETS, max_depth: int = MAX_DEPTH) -> None:
         check_depth(max_depth)
@@ -75,7 +85,7 @@ class DocumentReader:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
         self.max_octets = max_octets
         self.max_depth = max_depth
-        self._thread = _Thread()
+        self._places = _Places()
 
     def parse(self, document: bytes) -> _Element:
         """The root element of a document; raises DocumentError."""
@@ -125,12 +135,12 @@ class DocumentReader:
         return root
 
     def _parse(self, document: bytes) -> _Element:
-        thread = self._thread
+        place = self._places.place
         shared = None
         if len(document) <= SHARED_PARSER_OCTETS:
             # Taken away: what runs in the midst of a parse, such as a finalizer, may want to parse as well.
-            shared, thread.parser = thread.parser, None
-            if shared is None or shared.octets + len(document) > PARSER_OCTETS:
+            shared, place.parser = place.parser, None
+            if shared is None or shared.spent:
                 shared = _parser()
         parser = shared or _parser()
         number, line, column = 0, 0, 0
@@ -146,11 +156,11 @@ class DocumentReader:
             error = next((message for message in messages if message.level >= _ERROR), None) if messages else None
             if error is None:
                 if shared is not None:
-                    thread.parser = shared
+                    place.parser = shared
                 return root
             number, line, column = int(error.type), error.line, error.column
         if shared is not None:
-            thread.parser = shared
+            place.parser = shared
         # The traceback holds this frame.
         del parser, shared
         # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
