@@ -68,7 +68,7 @@ class _Place:
 
 
 class _Places(threading.local):
-    """The place of each thread: looking it up takes longer than all else that is done with it."""
+    """The place of each thread, looked up once for each document."""
 
     def __init__(self) -> None:
         self.place = _Place()

@@ -39,7 +39,7 @@ PARSER_OCTETS = 1024 * 1024
 large as any document needed them: what one sender makes up, all others would pay for."""
 
 SHARED_PARSER_OCTETS = 65536
-"""Octets of a document above which it has a parser of its own, which costs a hundredth of its time."""
+"""Octets of a document above which it has a parser of its own, so that it leaves nothing to others."""
 
 MAX_DEPTH = 256
 """Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""
