@@ -82,6 +82,33 @@ TAKEN = {
     "two branches deeper than is usual": f"<a>{'<b>' * 40}{'</b>' * 40}{'<c>' * 40}{'</c>' * 40}</a>",
     "prefix that begins a name": "<p:a xmlns:p='urn:1' xmlns='urn:2'><pb></pb><p:b></p:b></p:a>",
     "prefix that begins a prefix": "<p:a xmlns:p='urn:1' xmlns:pq='urn:2'><pq:b></pq:b><p:b></p:b></p:a>",
+    "one attribute behind a known prefix": (
+        '<p:a xmlns:p=\'urn:1\'><p:b c="1"><p:d _="x>y"/>\r\n<p:e f=""/></p:b><p:g h-1.2="{}"></p:g></p:a>'.format(
+            "x" * 70
+        )
+    ),
+    "one attribute in single quotes": "<a><b></b><b c='1'></b><b c='\"'/><b c='x>'/></a>",
+    "one attribute that is written otherwise": (
+        '<a><b></b><b c="\'"/><b c="&amp;"></b><b c="&#65;"/><b c="\t"/><b c="\n"></b><b c="\r\n"/></a>'
+    ),
+    "one attribute with white space": (
+        '<a><b></b><b  c="1"></b><b c ="1"/><b c= "1"></b><b c="1" ></b><b c="1" /><b\nc="1"/></a>'
+    ),
+    "one attribute beyond ASCII": '<a><b></b><b c="\u20ac"></b><b c="\U0001d538"/><b c="0123456789abcdef\xe9"/></a>',
+    "two attributes behind a known prefix": (
+        '<a><b></b><b c="1" d="2"></b><b d="1" c="2"/><b x="1" c="2"/><b x="1"/></a>'
+    ),
+    "one attribute with a prefix": (
+        '<a xmlns:p="urn:1" xmlns:xp="urn:2"><b></b><b p:c="1"></b><b xp:c="1"/><b xml="1"/><p:b c="1"/></a>'
+    ),
+    "one declaration behind a known prefix": (
+        '<p:a xmlns:p="urn:1"><p:b/><p:b xmlns="urn:2"><c/></p:b><p:b xmlns:p="urn:2"><p:c/></p:b><p:d/></p:a>'
+    ),
+    "names that are nearly Signature": '<a><b></b><Signatura a="1"/><Signatur a="1"/><b Signatur_="1"/></a>',
+    "empty elements behind a known prefix": "<p:a xmlns:p='urn:1'><p:b><p:c/></p:b><p:d/><p:d /> x<p:e/></p:a>",
+    "empty elements in a signature to replace": (
+        f'<a xmlns:ds="{DSIG}"><b/><ds:Signature><ds:c/><ds:d/><ds:e f="1"/><ds:g f="1">x</ds:g></ds:Signature><b/></a>'
+    ),
     "undeclared default": "<a xmlns='urn:x'><b xmlns=''><c xmlns='urn:x'/></b><d/></a>",
     "nothing to undeclare": "<a xmlns=''><b xmlns=''/></a>",
     "exclusive in children": "<a xmlns:p='urn:1' xmlns:q='urn:2'><b><p:c q:d='1'/><p:c><p:e/></p:c></b></a>",
@@ -146,6 +173,31 @@ REFUSED = {
     "nothing behind a known prefix": "<p:a xmlns:p='urn:x'><p:></p:></p:a>",
     "a sign behind a known prefix": "<p:a xmlns:p='urn:x'><p$b></p$b></p:a>",
     "two colons behind a known prefix": "<p:a xmlns:p='urn:x'><p:b:c></p:b:c></p:a>",
+    "attribute behind a known prefix, digit first": '<a><b></b><b 1="1"/></a>',
+    "attribute behind a known prefix, no name": '<a><b></b><b ="1"/></a>',
+    "attribute behind a known prefix, a sign in its name": '<a><b></b><b c$="1"/></a>',
+    "attribute behind a known prefix, unbound prefix": '<a><b></b><b q:c="1"/></a>',
+    "attribute behind a known prefix, no value": "<a><b></b><b c></b></a>",
+    "attribute behind a known prefix, no quotes": "<a><b></b><b c=1></b></a>",
+    "attribute behind a known prefix, no first quote": '<a><b></b><b c=1"></b></a>',
+    "attribute behind a known prefix, no last quote": '<a><b></b><b c="1></b></a>',
+    "attribute behind a known prefix, another last quote": "<a><b></b><b c=\"1'></b></a>",
+    "attribute behind a known prefix, no equals sign": '<a><b></b><b c+"1"></b></a>',
+    "attribute behind a known prefix, less than": '<a><b></b><b c="<"></b></a>',
+    "attribute behind a known prefix, ampersand": '<a><b></b><b c="&"></b></a>',
+    "attribute behind a known prefix, control": '<a><b></b><b c="\x01"></b></a>',
+    "attribute behind a known prefix, no character": '<a><b></b><b c="\uffff"></b></a>',
+    "attribute behind a known prefix, twice": '<a><b></b><b c="1" c="1"></b></a>',
+    "attribute behind a known prefix, twice without space": '<a><b></b><b c="1"c="1"></b></a>',
+    "attribute behind a known prefix, open": '<a><b></b><b c="1',
+    "attribute behind a known prefix, open at the equals sign": "<a><b></b><b c=",
+    "attribute behind a known prefix, open behind the value": '<a><b></b><b c="1"',
+    "attribute behind a known prefix, text behind": '<a><b></b><b c="1"x></b></a>',
+    "attribute behind a known prefix, slash inside": '<a><b></b><b c="1"/ ></a>',
+    "attribute behind a known prefix, slash at the end": '<a><b></b><b c="1"/',
+    "undeclared behind a known prefix": '<a><b></b><b xmlns:p=""/></a>',
+    "relative namespace behind a known prefix": '<a><b></b><b xmlns="x"/></a>',
+    "end tag of an empty element": "<p:a xmlns:p='urn:1'><p:b/></p:b></p:a>",
     "known prefix out of scope": "<a><p:b xmlns:p='urn:x'><p:c></p:c></p:b><p:c></p:c></a>",
     "colon first": "<:a/>",
     "colon last": "<a:/>",
@@ -261,6 +313,7 @@ DECLINED = {
         "<p:\u00e9 xmlns:p='urn:x'/>",
         # Behind a prefix that is known.
         "<a><b></b></a>".replace("b", "b" * 1001),
+        '<a><b></b><b c="1"/></a>'.replace("c", "c" * 1001),
         "<a><\u00e9></\u00e9></a>",
         "<p:a xmlns:p='urn:x'><p:b\u00e9></p:b\u00e9></p:a>",
     ],

@@ -8,7 +8,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from duisign._bindings cimport bindings_free, bindings_open, differ, text_of, unbind_to
 from duisign._byte_tag cimport (
-    attributes_free, attributes_open, behind_known_name, binds_ds_to_xmldsig, read_start_tag,
+    attributes_free, attributes_open, read_known_start, binds_ds_to_xmldsig, read_start_tag,
 )
 from duisign._byte_text cimport (
     DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, between, declined, duisign_same, duisign_scan_name,
@@ -137,16 +137,12 @@ cdef inline bint read_element_start(Scan* scan) noexcept nogil:
     """Read a start tag or an empty element."""
     cdef Lane* lane = &scan.lane
     cdef const unsigned char* start = lane.at
-    cdef const unsigned char* end
     if scan.depth == scan.max_depth:
         return declined(lane, TOO_DEEP)
-    if start - lane.run <= DIGEST_BLOCK:
-        end = behind_known_name(lane)
-        if end != NULL:
-            lane.name = between(start + 1, end)
-            lane.at = end + 1
-            scan.open[scan.depth - 1].content = PARENT
-            return enter(scan, lane.in_scope.count, lane.rendered.count)
+    if start - lane.run <= DIGEST_BLOCK and read_known_start(lane):
+        # The root's is none of these: no prefix is known before it.
+        scan.open[scan.depth - 1].content = PARENT
+        return lane.is_empty or enter(scan, lane.in_scope.count, lane.rendered.count)
     return read_unknown_start(scan)
 
 

@@ -318,14 +318,6 @@ cdef inline bint is_signature(const Lane* lane, Text prefix, Text uri) noexcept 
     )
 
 
-cdef inline void finish_tag(Lane* lane) noexcept nogil:
-    put_octet(lane.out, c">")
-    if lane.is_empty:
-        put(lane.out, b"</", 2)
-        put(lane.out, lane.name.octets, lane.name.length)
-        put_octet(lane.out, c">")
-
-
 cdef bint read_start_tag(Lane* lane) noexcept nogil:
     """Read a start tag from its "<", write its canonical form, and move behind it; False if it is declined.
 
