@@ -9,7 +9,7 @@ CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_docu
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel windows clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -98,6 +98,10 @@ wheel: sdist
 		$$($(BIN)/python -c '$(TOOL); print(*tool["test-requires"])')
 	command=$$($(BIN)/python -c '$(TOOL); print(tool["test-command"].format(project="../.."))') && \
 		cd build/wheel && PATH="$$PWD/venv/bin:$$PATH" sh -c "$$command"
+
+# The wheel for Windows, as far as that can be had here: a cross compiler, and CPython for Windows under Wine.
+windows: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python tests/windows/run.py
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 
 import duisign
 import lanes
@@ -318,7 +319,8 @@ DECLINED = {
         "<p:a xmlns:p='urn:x'><p:b\u00e9></p:b\u00e9></p:a>",
     ],
     "namespace": [
-        "<a xmlns='urn:\u0026amp;x'/>",
+        # With libxml2 2.11, which misreads it, it is refused.
+        *(["<a xmlns='urn:&amp;x'/>"] if etree.LIBXML_VERSION >= (2, 14) else []),
         "<a xmlns='http://h:80/'/>",
         "<a xmlns='http://h_x/'/>",
         "<a xmlns='urn:%41'/>",

@@ -8,10 +8,10 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from duisign._bindings cimport bindings_free, bindings_open, differ, text_of, unbind_to
 from duisign._byte_tag cimport (
-    attributes_free, attributes_open, read_known_start, binds_ds_to_xmldsig, read_start_tag,
+    attributes_free, attributes_open, binds_ds_to_xmldsig, read_known_start, read_start_tag,
 )
 from duisign._byte_text cimport (
-    DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, between, declined, duisign_same, duisign_scan_name,
+    DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, declined, duisign_same, duisign_scan_name,
     duisign_scan_text, duisign_skip_space, flush, read_cdata, read_comment, read_instruction, read_text,
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
