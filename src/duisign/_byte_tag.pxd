@@ -2,24 +2,14 @@
 
 from libc.string cimport memcmp
 
-from duisign._byte_text cimport (
-    LONGEST_NAME, Attributes, Lane, between, duisign_scan_name, duisign_scan_value, flush, starts_name,
-)
-from duisign._octets cimport put, put_octet
+from duisign._byte_text cimport LONGEST_NAME, Attributes, Lane, between, duisign_scan_name, starts_name
 
 
 cdef bint read_start_tag(Lane* lane) noexcept nogil
+cdef bint read_known_rest(Lane* lane, const unsigned char* at) noexcept nogil
 cdef bint binds_ds_to_xmldsig(const Lane* lane) noexcept nogil
 cdef void attributes_open(Attributes* array) noexcept nogil
 cdef void attributes_free(Attributes* array) noexcept nogil
-
-
-cdef inline void finish_tag(Lane* lane) noexcept nogil:
-    put_octet(lane.out, c">")
-    if lane.is_empty:
-        put(lane.out, b"</", 2)
-        put(lane.out, lane.name.octets, lane.name.length)
-        put_octet(lane.out, c">")
 
 
 cdef inline bint read_known_start(Lane* lane) noexcept nogil:
@@ -30,8 +20,6 @@ cdef inline bint read_known_start(Lane* lane) noexcept nogil:
     """
     cdef const unsigned char* name = lane.at + 1
     cdef const unsigned char* local = name
-    cdef const unsigned char* behind_name
-    cdef const unsigned char* attribute
     cdef const unsigned char* at
     cdef size_t length = lane.known_prefix.length
     cdef size_t index
@@ -45,34 +33,14 @@ cdef inline bint read_known_start(Lane* lane) noexcept nogil:
         if name[length] != c":":
             return False
         local += length + 1
-    at = behind_name = duisign_scan_name(local, lane.end)
+    at = duisign_scan_name(local, lane.end)
     if not starts_name(local[0]) or at - name > LONGEST_NAME:
         return False
     if at - local == 9 and memcmp(local, b"Signature", 9) == 0:
         return False
-    if at[0] == c" ":
-        attribute = at + 1
-        at = duisign_scan_name(attribute, lane.end)
-        # "xmlns" begins with an "x".
-        if attribute[0] == c"x" or not starts_name(attribute[0]) or at - attribute > LONGEST_NAME:
-            return False
-        if at[0] != c"=" or at[1] != c'"':
-            return False
-        at = duisign_scan_value(at + 2, lane.end)
-        if at[0] != c'"':
-            return False
-        at += 1
-    if at[0] == c">":
-        lane.is_empty = False
-        lane.name = between(name, behind_name)
-        lane.at = at + 1
-        return True
-    if at[0] != c"/" or at[1] != c">":
-        return False
-    lane.is_empty = True
-    lane.name = between(name, behind_name)
-    lane.at = at + 2
-    flush(lane, at)
-    finish_tag(lane)
-    lane.run = lane.at
+    if at[0] != c">":
+        return read_known_rest(lane, at)
+    lane.is_empty = False
+    lane.name = between(name, at)
+    lane.at = at + 1
     return True

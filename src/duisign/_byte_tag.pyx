@@ -13,7 +13,8 @@ from duisign._bindings cimport (
 )
 from duisign._byte_text cimport (
     INLINE_ATTRIBUTES, LONGEST_NAME, MALFORMED, NAME, NAMESPACE, XML_ATTRIBUTE, Attribute, Attributes, Lane, between,
-    declined, duisign_scan_name, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
+    declined, duisign_scan_name, duisign_scan_value, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
+    starts_name,
 )
 from duisign._octets cimport put, put_octet
 from duisign._pointers cimport Key, Order, pointers_add, pointers_sort
@@ -316,6 +317,42 @@ cdef inline bint is_signature(const Lane* lane, Text prefix, Text uri) noexcept 
         lane.name.length - before == 9 and memcmp(lane.name.octets + before, b"Signature", 9) == 0
         and not differ(uri, text_of(DSIG))
     )
+
+
+cdef inline void finish_tag(Lane* lane) noexcept nogil:
+    put_octet(lane.out, c">")
+    if lane.is_empty:
+        put(lane.out, b"</", 2)
+        put(lane.out, lane.name.octets, lane.name.length)
+        put_octet(lane.out, c">")
+
+
+cdef bint read_known_rest(Lane* lane, const unsigned char* at) noexcept nogil:
+    """The rest of what read_known_start reads, from behind the name, if that is not ">"."""
+    cdef const unsigned char* behind_name = at
+    cdef const unsigned char* attribute
+    if at[0] == c" ":
+        attribute = at + 1
+        at = duisign_scan_name(attribute, lane.end)
+        # "xmlns" begins with an "x".
+        if attribute[0] == c"x" or not starts_name(attribute[0]) or at - attribute > LONGEST_NAME:
+            return False
+        if at[0] != c"=" or at[1] != c'"':
+            return False
+        at = duisign_scan_value(at + 2, lane.end)
+        if at[0] != c'"':
+            return False
+        at += 1
+    if at[0] != c">" and (at[0] != c"/" or at[1] != c">"):
+        return False
+    lane.name = between(lane.at + 1, behind_name)
+    lane.is_empty = at[0] == c"/"
+    lane.at = at + 1 + lane.is_empty
+    if lane.is_empty:
+        flush(lane, at)
+        finish_tag(lane)
+        lane.run = lane.at
+    return True
 
 
 cdef bint read_start_tag(Lane* lane) noexcept nogil:
