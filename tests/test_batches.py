@@ -188,6 +188,8 @@ class TestResults:
                 many(documents, workers=workers)
             assert caught.value.code == code
 
+    # Where documents come slowly, no thread is started.
+    @pytest.mark.timed
     def test_the_default_is_a_thread_per_processor(self, signer):
         documents, taken = tiny(100_000)
         results = signer.sign_many(documents)

@@ -43,3 +43,20 @@ def test_every_branch_stops_where_it_must(compiler, options, emulator, branch, t
     comparisons = sum((length + 1) * (135 - length) * (136 - length) // 2 for length in range(1, 50))
     assert rest == f"{scans} scans, {comparisons} comparisons\n"
     assert name == branch if branch else name in ("SSE2", "NEON")
+
+
+@pytest.mark.release_build
+def test_microsofts_branch_compiles(tmp_path):
+    """By a compiler that takes its language and its built-in functions; its libraries are not to be had."""
+    (tmp_path / "string.h").write_text("#include <stddef.h>\nint memcmp(const void *, const void *, size_t);\n")
+    source = tmp_path / "branch.c"
+    source.write_text(
+        '#include "_scan.h"\n'
+        "#if !defined(_MSC_VER)\n#error\n#endif\n"
+        "const uint8_t *stop(const uint8_t *at, const uint8_t *end) { return duisign_scan_name(at, end); }\n"
+        "const char *branch(void) { return DUISIGN_SCAN; }\n"
+    )
+    target = ["--target=x86_64-pc-windows-msvc", "-ffreestanding", "-fms-compatibility-version=19.40"]
+    flags = ["-O2", "-Wall", "-Wextra", "-Werror", f"-I{tmp_path}", f"-I{HEADERS}"]
+    output(peers.require_program("clang"), *target, *flags, "-c", source, "-o", tmp_path / "branch.obj")
+    assert b"SSE2" in (tmp_path / "branch.obj").read_bytes()
