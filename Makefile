@@ -9,7 +9,7 @@ CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_docu
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel windows aarch64 clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel aarch64 clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -99,11 +99,7 @@ wheel: sdist
 	command=$$($(BIN)/python -c '$(TOOL); print(tool["test-command"].format(project="../.."))') && \
 		cd build/wheel && PATH="$$PWD/venv/bin:$$PATH" sh -c "$$command"
 
-# The wheel for Windows, as far as that can be had here: a cross compiler, and CPython for Windows under Wine.
-windows: $(VENV)/.test $(VENV)/.native
-	$(BIN)/python tests/platforms/windows.py
-
-# The same for aarch64, with CPython of Debian under an emulator.
+# The tests of the wheel for aarch64, with CPython of Debian under an emulator.
 aarch64: $(VENV)/.test $(VENV)/.native
 	$(BIN)/python tests/platforms/aarch64.py
 

@@ -379,7 +379,6 @@ except MemoryError:
 class TestFailures:
     """Exceptions that are no results."""
 
-    @pytest.mark.posix
     @pytest.mark.release_build
     def test_a_document_without_memory_for_it_comes_behind_the_results_before_it(self):
         command = [sys.executable, "-c", WITHOUT_MEMORY]
@@ -602,7 +601,6 @@ assert own_threads()
 """
 
 
-@pytest.mark.posix
 class TestProcesses:
     """What cannot be tried inside this process."""
 

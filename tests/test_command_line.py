@@ -703,12 +703,6 @@ class TestProcess:
             f"The command line needs {module}, which the library does not: install it with pip install 'duisign[cli]'."
         )
 
-    def test_on_another_system(self) -> None:
-        program = "import os; os.name = 'nt'; from duisign.__main__ import main; main()"
-        done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, check=False)
-        assert done.returncode == ERROR
-        assert said(done) == ("The command line needs a POSIX system, such as Linux or macOS: use the library here.")
-
     def test_no_payload_and_no_key_in_what_is_said(self, desk: Desk) -> None:
         secret = b"0penSesame"
         broken_key = desk.smki.user.private_key_pem().replace(b"\nM", b"\n!" + secret)

@@ -26,7 +26,6 @@ MODULES = [
     "_document_parser",
     "_markup",
     "_message_facts",
-    "_misreadings",
     "_octets",
     "_pointers",
     "_request_id",

@@ -112,7 +112,6 @@ def test_hashlib_serves_where_there_is_no_openssl():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.posix
 def test_a_path_that_is_no_text_is_no_obstacle(tmp_path):
     """Where the module that hashlib stands on lies in a folder whose name is not UTF-8."""
     import _hashlib

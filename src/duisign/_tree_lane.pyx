@@ -36,8 +36,8 @@ cdef size_t MAX_EXPANSION = limits.MAX_EXPANSION
 cdef size_t EXPANSION_ALLOWANCE = limits.EXPANSION_ALLOWANCE
 cdef size_t MAX_DOCUMENT_OCTETS = limits.MAX_DOCUMENT_OCTETS
 
-SUPPORTED_LIBXML2 = frozenset({(2, 11), (2, 14)})
-"""The libxml2 release series whose node structures the tests ran with: lxml's wheels for Windows carry the first."""
+SUPPORTED_LIBXML2 = frozenset({(2, 14)})
+"""The libxml2 release series whose node structures the tests ran with."""
 
 cdef dict FAILURES = {
     TOO_DEEP: ("too-deep", "The elements are nested deeper than the limit: refuse the document, or raise max_depth."),
@@ -325,7 +325,7 @@ def check_libxml2():
     if built not in SUPPORTED_LIBXML2:
         raise ImportError(
             f"duisign was built against libxml2 {built[0]}.{built[1]}, for which it was never tested; "
-            "build it with the headers of an lxml wheel of the 6.1 series."
+            "build it with the headers of an lxml wheel of the 6.1 series for Linux or macOS."
         )
     if version[:2] != built:
         raise ImportError(

@@ -17,7 +17,6 @@ from lxml import etree
 
 from duisign._document_parser import DocumentParser
 from duisign._markup import DOCTYPE, UTF8, prolog
-from duisign._misreadings import misreading
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
 from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSER_OCTETS
 
@@ -48,8 +47,6 @@ ISO 2022 and their like are left out: markup can hide in them."""
 _LABELS = frozenset([*aliases, *aliases.values(), *(codec.replace("-", "_") for codec in _STATELESS)])
 """Labels that Python knows for encodings, as it normalizes them."""
 _ERROR = etree.ErrorLevels.ERROR
-_MISREADS = etree.LIBXML_VERSION < (2, 14)
-"""Whether libxml2 is the one of lxml's wheels for Windows, which takes what later ones refuse."""
 _LABEL_OCTETS = 1024
 """Octets in which the XML declaration must end: none that names an encoding needs more than a hundred."""
 
@@ -59,24 +56,6 @@ def _unsupported() -> DocumentError:
         "unsupported-encoding",
         "The document's encoding is not one that is read here the same way by everyone: send UTF-8.",
     )
-
-
-def _null_character() -> DocumentError:
-    # Behind the root it would end the document, whatever comes then.
-    return DocumentError("malformed-xml", "The document is not well-formed XML: it holds the character U+0000.")
-
-
-def _check_reading(root: _Element) -> None:
-    """Raise DocumentError where an older libxml2 made another tree than XML 1.0 wants, or none that later ones make."""
-    found = misreading(root, DEEPEST)
-    if found == "too-deep":
-        raise DocumentError("too-deep", f"Elements are nested deeper than {DEEPEST} levels: refuse the document.")
-    if found == "ampersand":
-        raise DocumentError(
-            "namespace-misread",
-            "A namespace URI holds an ampersand, which this lxml's libxml2 reads wrongly: "
-            "use an lxml that carries libxml2 2.14.",
-        )
 
 
 class _Place:
@@ -130,8 +109,6 @@ class DocumentReader:
             if kind == DOCTYPE:
                 raise doctype_error()
             return self._parse_other(document), False
-        if _MISREADS and b"\0" in document:
-            raise _null_character()
         return self._parse(document), True
 
     def decode(self, document: bytes) -> tuple[str, str]:
@@ -149,8 +126,6 @@ class DocumentReader:
         text, codec = _decoded(document)
         if prolog(text.encode(), True) == DOCTYPE:
             raise doctype_error()
-        if _MISREADS and "\0" in text:
-            raise _null_character()
         root = self._parse(document)
         # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing. Without a
         # label lxml says UTF-8 whatever the byte order mark was.
@@ -182,8 +157,6 @@ class DocumentReader:
             if error is None:
                 if shared is not None:
                     place.parser = shared
-                if _MISREADS:
-                    _check_reading(root)
                 return root
             number, line, column = int(error.type), error.line, error.column
         if shared is not None:
