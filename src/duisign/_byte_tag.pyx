@@ -13,8 +13,8 @@ from duisign._bindings cimport (
 )
 from duisign._byte_text cimport (
     INLINE_ATTRIBUTES, LONGEST_NAME, MALFORMED, NAME, NAMESPACE, XML_ATTRIBUTE, Attribute, Attributes, Lane, between,
-    declined, duisign_scan_name, duisign_scan_value, duisign_skip_space, flush, is_space, put_value, read_name, read_value,
-    starts_name,
+    declined, duisign_scan_name, duisign_scan_value, duisign_skip_space, flush, is_space, put_value, read_name,
+    read_value, starts_name,
 )
 from duisign._octets cimport put, put_octet
 from duisign._pointers cimport Key, Order, pointers_add, pointers_sort
