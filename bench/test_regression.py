@@ -28,8 +28,7 @@ from ratios import COST, LEAD, Ratios
 EFFORT = dataclasses.replace(FULL, sample=0.002)
 SECONDS = 4.0
 PATIENCE = 40.0
-"""Seconds for a test; and how many more at most before it fails, since the machine may have been busy all along: what
-other guests of a host do comes in spells of a quarter of a minute and more."""
+"""Seconds for a test; and how many more at most before it fails, since the machine may have been busy all along."""
 WORKLOADS = ("0.6 KB", "1 KB", "2.8 KB", "0.7 MB")
 
 Job = tuple[Callable[[Competitor, Task], Call], Callable[[Competitor, Task], str | None]]
