@@ -807,6 +807,17 @@ class TestProcess:
         assert (process.returncode, output) == (130, b"")
         assert b"Traceback" not in errors
 
+    def test_garbage_is_collected_once_it_runs(self) -> None:
+        script = (
+            "import atexit, gc, sys\n"
+            "from duisign.__main__ import main\n"
+            "atexit.register(lambda: print(gc.isenabled(), gc.get_freeze_count() > 0))\n"
+            "sys.argv[1:] = ['--version']\n"
+            "main()"
+        )
+        done = subprocess.run([sys.executable, "-c", script], env=ENVIRONMENT, capture_output=True, check=True)
+        assert done.stdout.splitlines()[1:] == [b"True True"]
+
     @pytest.mark.timed
     @pytest.mark.parametrize("arguments", [["--version"], ["verify", "signed.xml", "--cert", "user.pem"]])
     def test_it_starts_quickly(self, desk: Desk, arguments: list[str]) -> None:
