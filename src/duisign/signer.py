@@ -3,38 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import os
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
 from duisign._byte_lane import ByteLane, ReadDocument
-from duisign._markup import splice, strip
-from duisign._sha256 import Sha256Start
 from duisign._signature_element import read_signature
-from duisign._signature_frame import SignatureFrame
-from duisign._signature_place import digest_for_signing
 from duisign.algorithms import KeyInfo, Profile
 from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_index import CertificateIndex
 from duisign.document import DocumentReader, check_depth
+from duisign.document_splice import DocumentSplice
 from duisign.errors import ConfigurationError, DocumentError, DuisignError, doctype_error, element_error
-from duisign.external_key import (
-    asynchronous_signature,
-    check_key,
-    is_asynchronous,
-    is_external,
-    signature_function,
-)
+from duisign.external_key import asynchronous_signature, check_key, is_asynchronous, signature_function
 from duisign.key_info import key_info_octets
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.organisation_certificate import OrganisationCertificate, load_certificate
+from duisign.private_key import ecdsa, load_private_key
 from duisign.schema import checked_schema
+from duisign.signed_info import signature_frame
 from duisign.trust import Signatory
 from duisign.work import InChunks
 
@@ -44,28 +34,12 @@ if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element
 
+    from duisign._signature_frame import SignatureFrame
+    from duisign.document_splice import UnsignedDocument
     from duisign.external_key import AnyExternalKey
     from duisign.schema import Schema
 
 __all__ = ["LaneCounts", "Signer"]
-
-_BINDING = b' xmlns:ds="http://www.w3.org/2000/09/xmldsig#"'
-_METHODS = (
-    ("ds:CanonicalizationMethod", "http://www.w3.org/2001/10/xml-exc-c14n#"),
-    ("ds:SignatureMethod", "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"),
-)
-_TRANSFORMS = {
-    Profile.DUIS: ("http://www.w3.org/2000/09/xmldsig#enveloped-signature",),
-    Profile.SIGNXML: (
-        "http://www.w3.org/2000/09/xmldsig#enveloped-signature",
-        "http://www.w3.org/2001/10/xml-exc-c14n#",
-    ),
-}
-_DIGEST_METHOD = ("ds:DigestMethod", "http://www.w3.org/2001/04/xmlenc#sha256")
-
-_Ready = tuple[bytes, str | None, bytes, bool, bool]
-"""A document before its Signature comes: itself in UTF-8, the codec if it came in another, its digest, whether the root
-binds ds, whether the root is its last node."""
 
 # Numbers that the lanes know the canonicalizations of the document by.
 _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
@@ -73,88 +47,12 @@ _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
 # An ECDSA signature in DER of which nothing but its form is asked: r = s = 1.
 _ANY_SIGNATURE = bytes.fromhex("3006020101020101")
 
-_EXISTS = (
-    "The document already has a Signature: remove it, or make the Signer with existing_signature='replace', "
-    "which keeps nothing of the old one."
-)
-
-
-def _signed_info_start(profile: Profile, canonical: bool) -> bytes:
-    """SignedInfo up to the text of DigestValue: as it is written, or in its Exclusive C14N form."""
-
-    def empty(name: str, uri: str) -> str:
-        return f'<{name} Algorithm="{uri}"></{name}>' if canonical else f'<{name} Algorithm="{uri}"/>'
-
-    binding = _BINDING.decode() if canonical else ""
-    methods = "".join(empty(name, uri) for name, uri in _METHODS)
-    transforms = "".join(empty("ds:Transform", uri) for uri in _TRANSFORMS[profile])
-    return (
-        f'<ds:SignedInfo{binding}>{methods}<ds:Reference URI=""><ds:Transforms>{transforms}</ds:Transforms>'
-        f"{empty(*_DIGEST_METHOD)}<ds:DigestValue>"
-    ).encode()
-
-
-@functools.cache
-def _constant_parts(profile: Profile) -> tuple[bytes, Sha256Start, bytes, bytes]:
-    """What the frames of all Signers share, so that it stays in the processor's caches whichever of them signs."""
-    start = _signed_info_start(profile, canonical=False)
-    canonical_start = _signed_info_start(profile, canonical=True)
-    return (
-        canonical_start,
-        Sha256Start(canonical_start),
-        b"<ds:Signature" + _BINDING + b">" + start,
-        b"<ds:Signature>" + start,
-    )
-
-
-def _frame(
-    profile: Profile,
-    key_info: bytes,
-    sign_digest: Callable[[bytes, Any], bytes],
-    ecdsa: ec.ECDSA | None = None,
-    whole: bool = False,
-) -> SignatureFrame:
-    return SignatureFrame(*_constant_parts(profile), key_info, sign_digest, ecdsa, whole)
-
-
-@functools.cache
-def _ecdsa(deterministic: bool) -> ec.ECDSA:
-    try:
-        return ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=deterministic)
-    except UnsupportedAlgorithm:
-        raise ConfigurationError(
-            "deterministic",
-            "The OpenSSL in use has no RFC 6979 signatures: sign with deterministic=False.",
-        ) from None
-
 
 def _uses_byte_lane() -> bool:
     lanes = os.environ.get("DUISIGN_LANES") or "both"
     if lanes not in ("both", "tree"):
         raise ConfigurationError("lanes", 'The environment variable DUISIGN_LANES must be "both" or "tree".')
     return lanes == "both"
-
-
-def _load_private_key(source: object) -> ec.EllipticCurvePrivateKey | AnyExternalKey:
-    key = source
-    if isinstance(source, bytes):
-        load = serialization.load_pem_private_key if b"-----BEGIN" in source else serialization.load_der_private_key
-        try:
-            key = load(source, password=None)
-        except (ValueError, TypeError, UnsupportedAlgorithm):
-            raise ConfigurationError(
-                "key-malformed",
-                "The private key cannot be read: give an unencrypted PEM or DER key, or load it with cryptography.",
-            ) from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        if is_external(key):
-            return key
-        raise ConfigurationError(
-            "key-type", f"A private key is an EC key, or a duisign.ExternalKey, not {type(source).__name__}."
-        )
-    if not isinstance(key.curve, ec.SECP256R1):
-        raise ConfigurationError("key-curve", "The private key is not on P-256 (secp256r1): SMKI has no other.")
-    return key
 
 
 class LaneCounts(NamedTuple):
@@ -188,16 +86,14 @@ class Signer:
     """
 
     __slots__ = (
-        "_algorithm",
         "_asynchronous_key",
         "_byte_lane",
         "_certificate",
         "_frame",
         "_profile",
         "_reader",
-        "_replace",
         "_schema",
-        "_strip",
+        "_splice",
     )
 
     def __init__(
@@ -223,7 +119,7 @@ class Signer:
         self._schema = checked_schema(schema)
         check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
-        key = _load_private_key(private_key)
+        key = load_private_key(private_key)
         self._certificate = OrganisationCertificate(load_certificate(certificate))
         if isinstance(key, ec.EllipticCurvePrivateKey) and self._certificate.public_key != key.public_key():
             raise ConfigurationError(
@@ -235,20 +131,19 @@ class Signer:
                 "The certificate's keyUsage has no digitalSignature: sign with another.",
             )
         self._profile = profile
-        self._algorithm = _LANE_ALGORITHM[profile]
-        self._strip = whitespace == "strip"
-        self._replace = existing_signature == "replace"
+        algorithm, strip, replace = _LANE_ALGORITHM[profile], whitespace == "strip", existing_signature == "replace"
+        self._splice = DocumentSplice(self._reader, algorithm, strip=strip, replace=replace)
         key_info_element = key_info_octets(key_info, self._certificate)
-        self._check_key_info(_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE))
+        self._check_key_info(signature_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE))
         self._asynchronous_key = key if is_asynchronous(key) else None
         if isinstance(key, ec.EllipticCurvePrivateKey):
-            self._frame = _frame(profile, key_info_element, key.sign, _ecdsa(bool(deterministic)))
+            self._frame = signature_frame(profile, key_info_element, key.sign, ecdsa(bool(deterministic)))
         else:
-            self._frame = _frame(profile, key_info_element, *self._external(key, deterministic))
+            self._frame = signature_frame(profile, key_info_element, *self._external(key, deterministic))
         self._byte_lane = None
         if _uses_byte_lane():
             most = min(max_octets, sys.maxsize)
-            self._byte_lane = ByteLane(self._frame, self._algorithm, self._strip, self._replace, most, max_depth)
+            self._byte_lane = ByteLane(self._frame, algorithm, strip, replace, most, max_depth)
 
     def _external(
         self, key: AnyExternalKey, deterministic: bool
@@ -320,6 +215,10 @@ class Signer:
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
 
+    def _finished(self, unsigned: UnsignedDocument, signature: bytes) -> bytes:
+        signed = self._splice.finish(unsigned, signature)
+        return signed if self._schema is None else self._valid(signed, self._schema)
+
     def _valid(self, signed: bytes, schema: Schema) -> bytes:
         schema.validate_element(self._reader.parse(signed))
         return signed
@@ -334,18 +233,17 @@ class Signer:
             import asyncio
 
             return await asyncio.to_thread(self.sign, document)
-        ready = self._ready(document, *self._reader.read(document))
-        _, _, digest, binds_ds, _ = ready
-        der = await asynchronous_signature(key, self._frame.signed_info_digest(digest), public_key)
-        return self._finished(ready, self._frame.signature_of(digest, binds_ds, der))
+        unsigned = self._splice.prepare(document, *self._reader.read(document))
+        der = await asynchronous_signature(key, self._frame.signed_info_digest(unsigned.digest), public_key)
+        return self._finished(unsigned, self._frame.signature_of(unsigned.digest, unsigned.binds_ds, der))
 
     def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
 
         Any other tree gives a signature that does not hold.
         """
-        ready = self._ready(document, root, is_utf8)
-        return self._finished(ready, self._frame.signature(ready[2], ready[3]))
+        unsigned = self._splice.prepare(document, root, is_utf8)
+        return self._finished(unsigned, self._frame.signature(unsigned.digest, unsigned.binds_ds))
 
     def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
         """`sign` for each document on several threads: a `SignResult` each, in input order, the errors among them.
@@ -385,86 +283,3 @@ class Signer:
         if document is None:
             raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.")
         return self._reader.parse(self.sign(document))
-
-    def _ready(self, document: bytes, root: _Element, is_utf8: bool) -> _Ready:
-        """A parsed document, ready for its Signature."""
-        codec = None
-        if not is_utf8:
-            text, codec = self._reader.decode(document)
-            document = text.encode()
-        stripped = _stripped(document) if self._strip else document
-        if codec is not None or stripped is not document:
-            document = stripped
-            root = self._reader.parse(_encoded(document, codec))
-        octets = document if codec is None else _encoded(document, codec)
-        while True:
-            digest, binds_ds, old_signature, ends_with_root = digest_for_signing(
-                root, self._algorithm, self._replace, self._reader.max_depth, len(octets), _EXISTS
-            )
-            if old_signature < 0:
-                return document, codec, digest, binds_ds, ends_with_root
-            document = _spliced(document, b"", old_signature, ends_with_root)
-            octets = _encoded(document, codec)
-            root = self._reparsed(octets)
-
-    def _finished(self, ready: _Ready, signature: bytes) -> bytes:
-        """The document with its Signature."""
-        document, codec, _, _, ends_with_root = ready
-        signed = _spliced(document, signature, -1, ends_with_root)
-        if codec is not None:
-            signed = _encoded(signed, codec)
-        if len(signed) > self._reader.max_octets:
-            raise DocumentError(
-                "document-too-large",
-                f"The signed document is longer than the limit of {self._reader.max_octets} octets: raise max_octets.",
-            )
-        if codec is not None:
-            self._check_decoded(signed)
-        return signed if self._schema is None else self._valid(signed, self._schema)
-
-    def _reparsed(self, rest: bytes) -> _Element:
-        """The root of what is left of a document without its Signature."""
-        root = None
-        # Raised below, without the words about the rest, which the caller never saw.
-        with contextlib.suppress(DocumentError):
-            root = self._reader.parse(rest)
-        if root is None:
-            raise DocumentError(
-                "text-around-signature",
-                "Without its Signature the document is not well-formed, since the text around it joins to "
-                '"]]>": send it without Signature.',
-            )
-        return root
-
-    def _check_decoded(self, signed: bytes) -> None:
-        # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
-        again = read_signature(
-            self._reader.parse(signed), True, True, False, False, self._reader.max_depth, len(signed)
-        )
-        if not again.digest_holds():
-            raise _not_as_parsed()
-
-
-def _encoded(utf8: bytes, codec: str | None) -> bytes:
-    return utf8 if codec is None else utf8.decode().encode(codec)
-
-
-def _spliced(document: bytes, insertion: bytes, drop_child: int, ends_with_root: bool) -> bytes:
-    try:
-        return splice(document, insertion, drop_child, ends_with_root)
-    except ValueError:
-        raise _not_as_parsed() from None
-
-
-def _stripped(document: bytes) -> bytes:
-    try:
-        return strip(document)
-    except ValueError:
-        raise _not_as_parsed() from None
-
-
-def _not_as_parsed() -> DocumentError:
-    return DocumentError(
-        "unsupported-encoding",
-        "The document's markup is not where its decoded text has it: send it in UTF-8.",
-    )
