@@ -10,6 +10,7 @@ from hypothesis import settings
 import duisign
 from duisign.testing import Smki, make_samples
 from interop import peers
+from key_rings import SECOND, XML_SIGN
 
 # How long an example takes says how busy the machine is.
 settings.register_profile("duisign", deadline=None)
@@ -55,6 +56,12 @@ def verifier(smki):
 @pytest.fixture(scope="session")
 def signed(signer, request_document):
     return signer.sign(request_document)
+
+
+@pytest.fixture(scope="session")
+def second(smki):
+    """A second User."""
+    return smki.issue(entity_id=SECOND, role=XML_SIGN)
 
 
 @pytest.fixture(scope="session")
