@@ -17,8 +17,8 @@ from duisign.testing import Identity, Smki, make_samples
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from forgery import forge
+from signature_rules import DIGESTS, KEY_INFO, SHAPES, SIGNATURE, VALUES, java_signature
 from test_malformed_input import DOCTYPES, MALFORMED
-from test_verification_rules import DIGESTS, KEY_INFO, SHAPES, SIGNATURE, VALUES, java_signature
 
 SMKI = Smki.create()
 USER = SMKI.user
