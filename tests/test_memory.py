@@ -19,7 +19,8 @@ from duisign.testing import Smki, firmware_request
 SCRIPTS = Path(__file__).parent / "memory"
 GROUPS = ("verifying", "signing", "keyring", "trusting", "canonicalizing", "reading")
 """Scripts of repeated calls, the longest first: two of them run at a time."""
-SECONDS = 300
+SECONDS = 900
+"""After which a script hangs; the longest take two minutes on a quiet machine."""
 
 SIGN_PEAK = 2.2
 VERIFY_PEAK = 8.0

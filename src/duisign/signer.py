@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
     from duisign._signature_frame import SignatureFrame
-    from duisign.document_splice import UnsignedDocument
     from duisign.external_key import AnyExternalKey
     from duisign.schema import Schema
 
@@ -215,10 +214,6 @@ class Signer:
         root, is_utf8 = self._reader.read(document)
         return self.sign_parsed(document, root, is_utf8)
 
-    def _finished(self, unsigned: UnsignedDocument, signature: bytes) -> bytes:
-        signed = self._splice.finish(unsigned, signature)
-        return signed if self._schema is None else self._valid(signed, self._schema)
-
     def _valid(self, signed: bytes, schema: Schema) -> bytes:
         schema.validate_element(self._reader.parse(signed))
         return signed
@@ -234,8 +229,10 @@ class Signer:
 
             return await asyncio.to_thread(self.sign, document)
         unsigned = self._splice.prepare(document, *self._reader.read(document))
-        der = await asynchronous_signature(key, self._frame.signed_info_digest(unsigned.digest), public_key)
-        return self._finished(unsigned, self._frame.signature_of(unsigned.digest, unsigned.binds_ds, der))
+        _, _, digest, binds_ds, _ = unsigned
+        der = await asynchronous_signature(key, self._frame.signed_info_digest(digest), public_key)
+        signed = self._splice.finish(unsigned, self._frame.signature_of(digest, binds_ds, der))
+        return signed if self._schema is None else self._valid(signed, self._schema)
 
     def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
@@ -243,7 +240,8 @@ class Signer:
         Any other tree gives a signature that does not hold.
         """
         unsigned = self._splice.prepare(document, root, is_utf8)
-        return self._finished(unsigned, self._frame.signature(unsigned.digest, unsigned.binds_ds))
+        signed = self._splice.finish(unsigned, self._frame.signature(unsigned[2], unsigned[3]))
+        return signed if self._schema is None else self._valid(signed, self._schema)
 
     def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
         """`sign` for each document on several threads: a `SignResult` each, in input order, the errors among them.
