@@ -431,6 +431,86 @@ class TestOutputFolders:
             os.close(descriptor)
         assert desk.sign().returncode == OK
 
+    @pytest.mark.parametrize(("theirs", "free"), [("out/sub", False), ("out", False), ("", True), ("other", True)])
+    def test_nor_below_or_above_another(self, desk: Desk, closing, theirs: str, free: bool) -> None:
+        """A folder is taken with all that is below it; the ones above it stay free for others beside it."""
+        desk.put("a.xml")
+        (desk.folder / "out/sub").mkdir(parents=True)
+        command = desk.signing()
+        command[3] = desk.folder / "out/mine" if theirs in ("out", "") else desk.target
+        if theirs:
+            closing(OutputFolder(str(desk.folder / theirs), str(desk.source), sync=False))
+        done = run(*command)
+        assert (done.returncode == OK) is free
+        assert (
+            free or refusal(done) == f"Another duisign is writing to {command[3]}: wait for it, or name another folder."
+        )
+
+    def test_nor_where_a_link_leads(self, desk: Desk, closing) -> None:
+        desk.put("sub/a.xml")
+        desk.put("b.xml")
+        elsewhere = desk.folder / "elsewhere/deep"
+        elsewhere.mkdir(parents=True)
+        desk.target.mkdir()
+        (desk.target / "sub").symlink_to(elsewhere)
+        other = closing(OutputFolder(str(elsewhere.parent), str(desk.source), sync=False))
+        done = desk.sign()
+        assert done.returncode == ERROR
+        assert (
+            f"Another duisign is writing to {desk.target}/sub/: wait for it, or remove the link."
+            in done.stderr.decode()
+        )
+        assert list(desk.outputs()) == ["b.xml"]
+        other.__exit__()
+        assert desk.sign().returncode == OK
+
+
+class TestReports:
+    @pytest.mark.parametrize("what", ["key", "input", "output"])
+    def test_they_replace_nothing_but_reports(self, desk: Desk, what: str) -> None:
+        source = desk.put("a.xml")
+        target = {"key": desk.folder / "smki/user.key", "input": source, "output": desk.target / "a.xml"}[what]
+        before = target.read_bytes() if target.exists() else None
+        done = desk.sign("--report", target)
+        assert done.returncode == ERROR
+        assert f"{target} is there already, and is no report: name another file with --report." in done.stderr.decode()
+        assert target.read_bytes() == (desk.signed() if before is None else before)
+
+    def test_they_replace_reports_and_what_is_empty(self, desk: Desk) -> None:
+        desk.put("a.xml")
+        path = desk.folder / "report.json"
+        path.touch()
+        for _ in range(2):
+            assert desk.sign("--report", path).returncode == OK
+            assert report(path)["counts"]["signed"] == 1
+
+    def test_a_folder_is_refused_before_anything_is_done(self, desk: Desk) -> None:
+        desk.put("a.xml")
+        assert refusal(desk.sign("--report", desk.folder)) == f"Cannot write {desk.folder}: is a directory."
+        assert not desk.target.exists() or not desk.outputs()
+
+    def test_a_full_disk(self, desk: Desk) -> None:
+        """The limit is for any file: of outputs too, so that the report has much to hold."""
+        for number in range(50):
+            desk.put(f"{number}.xml")
+        command = ["prlimit", "--fsize=4096", *COMMAND, *desk.signing("--report", desk.folder / "report.json")]
+        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=False)
+        assert done.returncode == ERROR
+        assert done.stderr.decode() == f"duisign: Cannot write {desk.folder}/report.json: file too large.\n"
+        assert not (desk.folder / "report.json").exists()
+
+    def test_the_exit_status_is_that_of_the_process(self, desk: Desk) -> None:
+        path = desk.folder / "report.json"
+        assert desk.verify(desk.source, "--report", path).returncode == ERROR
+        assert report(path)["exit_status"] == ERROR
+        lines = desk.folder / "lines"
+        lines.write_bytes(b'{"id": 1, "message": "<a/>"}\n')
+        (desk.folder / "answers").mkdir()
+        command = desk.signing("--ndjson", "--report", path)
+        command[1:4] = [lines, "-o", path]
+        assert run(*command).returncode == ERROR
+        assert json.loads(path.read_bytes().splitlines()[0])["id"] == 1
+
 
 class TestResuming:
     def test_it_skips_what_is_done_and_newer(self, desk: Desk) -> None:
@@ -494,13 +574,14 @@ class TestResuming:
         output.write(file, b"octets")
         assert synced[0].startswith(f"{desk.target}/sub/.duisign-batch-")
         output.finish()
-        assert synced[1:] == [f"{desk.target}/sub"]
+        # And of what holds the names of folders that are new.
+        assert synced[1:] == [str(desk.folder), str(desk.target), f"{desk.target}/sub"]
 
         def fail(descriptor: int) -> None:
             raise OSError(5, "Input/output error")
 
         monkeypatch.setattr(os, "fsync", fail)
-        with pytest.raises(Failure, match=r"^Cannot write to .*/sub/: input/output error\.$"):
+        with pytest.raises(Failure, match=r"^Cannot write to .*: input/output error\.$"):
             output.finish()
         with pytest.raises(Failure, match=r"^Cannot write .*/sub/a.xml: input/output error\.$"):
             output.write(file, b"other")
@@ -526,8 +607,13 @@ class TestInterruptions:
         with pytest.raises(KeyboardInterrupt):
             interruptions.behind(step)
         assert steps == [number]
+        # One is enough.
+        interruptions.handle(number, None)
         with pytest.raises(KeyboardInterrupt):
-            interruptions.handle(number, None)
+            _Interruptions().handle(number, None)
+        ended = _Interruptions()
+        ended.end()
+        ended.handle(number, None)
 
     @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 20), (signal.SIGTERM, 1)])
     def test_it_ends_cleanly_and_can_be_resumed(
@@ -555,10 +641,26 @@ class TestInterruptions:
         assert done.items() <= many.items()
         found = report(desk.folder / "report.json")
         assert (found["interrupted"], found["exit_status"]) == (True, 128 + number)
-        assert found["counts"]["signed"] == len(found["results"]) <= len(done)
+        # The one that the signal came upon may be written, and not reported.
+        assert len(done) - 1 <= found["counts"]["signed"] == len(found["results"]) <= len(done)
         assert not list(desk.folder.glob(".duisign*"))
         assert desk.sign("--resume").returncode == OK
         assert desk.outputs() == many
+
+    @pytest.mark.parametrize("numbers", [[signal.SIGINT], [signal.SIGTERM], [signal.SIGINT, signal.SIGTERM]])
+    def test_while_standard_input_is_awaited(self, desk: Desk, numbers: list[signal.Signals]) -> None:
+        desk.put("a.xml", desk.signed())
+        command = [*COMMAND, "verify", desk.source, "-", "--cert", desk.folder / "smki", "--workers", "2"]
+        with subprocess.Popen(
+            command, env=ENVIRONMENT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            # Until it sleeps in read(2) of the descriptor 0, and not in what comes before.
+            wait_for(lambda: Path(f"/proc/{process.pid}/syscall").read_text().startswith("0 0x0 "))
+            for number in numbers:
+                process.send_signal(number)
+            # Not communicate(), which would end the input.
+            assert process.wait(120) in [128 + signal.SIGINT, *(-number for number in numbers)]
+            assert (process.stdout.read(), b"Traceback" in process.stderr.read()) == (b"", False)
 
 
 class TestVerifying:

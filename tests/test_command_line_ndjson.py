@@ -308,14 +308,79 @@ class TestStreams:
             process.send_signal(signal.SIGINT)
             rest, errors = process.communicate(timeout=120)
         assert (process.returncode, rest) == (128 + signal.SIGINT, b"")
-        interrupted, summary = errors.splitlines()
+        *unwritten, interrupted, summary = errors.splitlines()
+        assert unwritten == (
+            [] if name == "-" else [f"duisign: {output} was not written, since not all is done.".encode()]
+        )
         assert interrupted == b"duisign: Interrupted."
-        assert summary.startswith(b"duisign: 10 signed; ")
         found = json.loads((desk.folder / "report.json").read_bytes())
-        assert (found["interrupted"], found["counts"]["signed"]) == (True, 10)
+        # The signal may come upon the last one when it is written, and not counted.
+        counted = found["counts"]["signed"]
+        assert counted in ([9, 10] if name == "-" else [10])
+        assert found["interrupted"]
+        assert summary.startswith(b"duisign: %d signed; " % counted)
         # Whole or not at all.
         assert not (desk.folder / "out.ndjson").exists()
         assert not list(desk.folder.glob(".duisign*"))
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
+    def test_half_a_line_keeps_no_answer_back(self, desk: Desk, workers: str) -> None:
+        with subprocess.Popen(
+            [*desk.signing, "--workers", workers], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            first, second = lines({"id": 1, "message": "<a/>"}), lines({"id": 2, "message": f"<a>{'x' * 100_000}</a>"})
+            process.stdin.write(first + second[:70_000])
+            process.stdin.flush()
+            # Waits for ever otherwise.
+            assert json.loads(process.stdout.readline())["id"] == 1
+            process.stdin.write(second[70_000:])
+            process.stdin.close()
+            assert json.loads(process.stdout.readline())["id"] == 2
+            assert process.wait(120) == OK
+
+    @pytest.mark.parametrize("device", ["/dev/null", "/dev/stdout"])
+    def test_answers_go_to_a_device(self, desk: Desk, device: str) -> None:
+        done = run([*desk.signing, "-o", device], stdin=lines({"id": 1, "message": "<a/>"}))
+        assert done.returncode == OK
+        assert [answer["id"] for answer in map(json.loads, done.stdout.splitlines())] == [1] * (device != "/dev/null")
+
+    def test_a_reader_that_goes_away_leaves_a_report(self, desk: Desk) -> None:
+        report = desk.folder / "report.json"
+        with subprocess.Popen(
+            [*desk.signing, "--report", report], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            process.stdin.write(lines({"id": 1, "message": "<a/>"}))
+            process.stdin.flush()
+            process.stdout.readline()
+            process.stdout.close()
+            process.stdin.write(lines({"id": 2, "message": "<a/>"}))
+            process.stdin.close()
+            assert process.wait(120) == ERROR
+        found = json.loads(report.read_bytes())
+        # What nobody could be told is not in it.
+        assert (found["exit_status"], [one["id"] for one in found["results"]]) == (ERROR, [1])
+
+    def test_an_interruption_within_an_answer_is_not_reported_as_done(self, desk: Desk) -> None:
+        report = desk.folder / "report.json"
+        message = f"<a>{'x' * 200_000}</a>"
+        with subprocess.Popen(
+            [*desk.signing, "--report", report],
+            env=ENVIRONMENT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as process:
+            process.stdin.write(lines({"id": 1, "message": message}))
+            process.stdin.flush()
+            # It has begun to write, and the pipe is full.
+            while int.from_bytes(fcntl.ioctl(process.stdout, termios.FIONREAD, b"1234"), sys.byteorder) < 65536:
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            output, _ = process.communicate(timeout=120)
+        assert process.returncode == 128 + signal.SIGTERM
+        assert not output.endswith(b"\n")
+        found = json.loads(report.read_bytes())
+        assert (found["interrupted"], found["results"]) == (True, [])
 
     def test_streams_that_are_closed(self, desk: Desk) -> None:
         done = run([*desk.signing, "-o", desk.folder / "out"], stdin=None, preexec_fn=lambda: os.close(0))
@@ -330,18 +395,22 @@ class TestStreams:
         source = Lines(reading, "a pipe")
         found = []
         try:
-            for octets in (b"short\n", *[b"x" * 50_000] * 10, b"\nlast"):
+            lines_of_it = iter(source)
+            for octets in (b"short\n", *[b"x" * 50_000] * 10, b"\nla", b"st\n", b"half"):
                 os.write(writing, octets)
-                if not source.at_hand():
-                    pytest.fail("there is something to read")
-                source._read()
-                held = sum(map(len, source._begun or []))
-                assert held <= 100_000
+                # A line is at hand when it is whole, and what has come of it before is taken off the sender.
+                while source.at_hand():
+                    line = next(lines_of_it)
+                    found.append((line.number, line.octets))
+                assert len(found) == {b"\nla": 2, b"st\n": 3, b"half": 3}.get(octets, 1)
+                assert fcntl.ioctl(reading, termios.FIONREAD, b"1234") == bytes(4)
+                assert sum(map(len, source._begun or [])) <= 100_000
             os.close(writing)
-            found = [(line.number, line.octets) for line in source]
+            assert source.at_hand()
+            found += [(line.number, line.octets) for line in lines_of_it]
         finally:
             os.close(reading)
-        assert found == [(1, b"short"), (2, None), (3, b"last")]
+        assert found == [(1, b"short"), (2, None), (3, b"last"), (4, b"half")]
         assert MessageLine(None).problem == "The line is longer than 0 MiB."
 
     @pytest.mark.release_build

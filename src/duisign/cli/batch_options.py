@@ -44,7 +44,9 @@ Resume = Annotated[
 ]
 Fsync = Annotated[
     bool,
-    typer.Option("--fsync", help="For a folder: go on only when an output is on the disk, safe from a power failure."),
+    typer.Option(
+        "--fsync", help="For a folder: wait for the disk, so that a power failure takes nothing that was reported."
+    ),
 ]
 ReportFile = Annotated[
     str | None,

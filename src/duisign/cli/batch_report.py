@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import tempfile
 import time
 from collections import Counter
@@ -20,6 +23,8 @@ from duisign.cli.files import reason, write_pieces
 __all__ = ["BatchReport", "Finished", "Spool"]
 
 _PIECE_OCTETS = 1 << 20
+_REPORT_START = b'{"command": "'
+"""How every report file begins."""
 
 
 @dataclass(slots=True)
@@ -46,8 +51,12 @@ class Spool:
 
     def __init__(self, name: str) -> None:
         self._name = name
-        folder = str(Path(name).parent)
+        path = Path(name)
         try:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            # Beside a device there may be no place for files.
+            folder = str(path.parent) if path.is_file() or not path.exists() else None
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed by its owner
         except OSError as error:
             raise Failure(f"Cannot write {name}: {reason(error)}.") from None
@@ -67,7 +76,9 @@ class Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        # What is still buffered is not wanted any more: that there is no room for it says nothing new.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def _pieces(self, head: bytes, tail: bytes) -> Iterator[bytes]:
         yield head
@@ -91,7 +102,8 @@ class BatchReport:
         self._command = command
         self._begun = datetime.now(UTC)
         self._start = time.monotonic()
-        self._results = None if name is None else Spool(name)
+        self._name = name
+        self._results = None if name is None else Spool(_replaceable(name))
 
     def __enter__(self) -> Self:
         return self
@@ -121,8 +133,10 @@ class BatchReport:
 
     def publish(self, status: int, *, interrupted: bool) -> None:
         """Write the report file, if there is to be one: an object with the results as its last member."""
-        if self._results is None:
+        if self._results is None or self._name is None:
             return
+        # It may have become an output meanwhile.
+        _replaceable(self._name)
         head = {
             "command": self._command,
             "version": version("duisign"),
@@ -135,3 +149,17 @@ class BatchReport:
             "results": [],
         }
         self._results.publish(json.dumps(head).encode().removesuffix(b"]}"), b"\n]}\n")
+
+
+def _replaceable(name: str) -> str:
+    """The name of a report file; raises Failure where it is that of another file, such as a key or an output."""
+    path = Path(name)
+    try:
+        if path.is_file():
+            with path.open("rb") as file:
+                start = file.read(len(_REPORT_START))
+            if start not in (b"", _REPORT_START):
+                raise Failure(f"{name} is there already, and is no report: name another file with --report.")
+    except OSError as error:
+        raise Failure(f"Cannot write {name}: {reason(error)}.") from None
+    return name

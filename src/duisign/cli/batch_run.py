@@ -11,7 +11,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NamedTuple, NoReturn, TypeVar
 
 from duisign.cli.batch_report import BatchReport, Finished
-from duisign.cli.exit_status import Failure
+from duisign.cli.exit_status import ExitStatus, Failure, ReaderGone
 from duisign.cli.files import note
 from duisign.work import results_in_order
 
@@ -43,14 +43,20 @@ class _Interruptions:
     """What SIGINT and SIGTERM do: raise at once, or behind a step that must be done as a whole."""
 
     def __init__(self) -> None:
-        self._held = False
+        self._held = self._over = False
         self._number = 0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """A signal came."""
+        """A signal came. The first one is enough: what is left to do takes no longer than the documents at work."""
+        if self._over or self._number:
+            return
+        self._number = number
         if not self._held:
             self._raise(number)
-        self._number = number
+
+    def end(self) -> None:
+        """From now on they do nothing."""
+        self._over = True
 
     def behind(self, step: Callable[[], None]) -> None:
         """Do a step as a whole; raises what it raises, and what came meanwhile."""
@@ -77,17 +83,25 @@ def run_batch(
     at_hand: Callable[[], bool] | None = None,
     total: Callable[[], int] | None = None,
     bar: bool = True,
-    finish: Callable[[], None] | None = None,
+    finish: Callable[[bool], None] | None = None,
+    empty: ExitStatus = ExitStatus.OK,
+    lasting: bool = False,
 ) -> Ending:
     """Call a function for each item in threads, and `tell` of results in input order.
 
     `bar`: show how far it is, if standard error is a terminal, of `total` items if that can be known. An interruption
     by SIGINT or SIGTERM lets the documents that are being worked on be finished. `finish`: what remains to be done
-    before the report is written. Raises Failure, ReaderGone.
+    before the report is written, told whether there was one. `empty`: the exit status if there are no documents.
+    `lasting`: what a call has done stays, and is to be reported also if it could not be told of. Raises Failure,
+    ReaderGone, both behind the report.
     """
     shown = _progress_bar(total) if bar and sys.stderr is not None and sys.stderr.isatty() else None
+    # What has been told, or lasts, and the report does not have yet, by identity.
+    unreported: dict[int, Finished] = {}
+    if lasting:
+        call = partial(_kept, unreported, call)
     results = results_in_order(call, _finished, items, workers, weigh=weigh, at_hand=at_hand)
-    failure: Failure | None = None
+    failure: Failure | ReaderGone | None = None
     number = 0
     interruptions = _Interruptions()
     signal.signal(signal.SIGTERM, interruptions.handle)
@@ -96,36 +110,56 @@ def run_batch(
         signal.signal(signal.SIGINT, interruptions.handle)
     try:
         for finished in results:
-            # Counts and results of the report are of the same documents.
-            interruptions.behind(partial(report.add, finished))
+            # First, so that the report never has what could not be told.
             if finished.said is not None or finished.line is not None:
                 with _room(shown):
                     tell(finished)
+            unreported[id(finished)] = finished
+            # Counts and results of the report are of the same documents.
+            interruptions.behind(partial(_report, report, unreported, finished))
             if shown is not None:
                 shown.show(report.done, report.failed)
+        interruptions.end()
     except KeyboardInterrupt as interruption:
         number = signal.SIGTERM if isinstance(interruption, _TerminationError) else signal.SIGINT
-        # One is enough: what is left to do takes no longer than a document.
+        # Also when the interpreter ends.
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, signal.SIG_IGN)
-    except Failure as error:
+    except (Failure, ReaderGone) as error:
+        interruptions.end()
         failure = error
     finally:
         results.close()
         if shown is not None:
             shown.close()
-    if finish is not None and failure is None:
+    if failure is None:
         try:
-            finish()
+            for finished in list(unreported.values()):
+                _report(report, unreported, finished)
+            if finish is not None:
+                finish(bool(number))
         except Failure as error:
             failure = error
-    status = _SIGNAL + number if number else int(report.status)
-    report.publish(status if failure is None else int(failure.status), interrupted=bool(number))
+    status = _SIGNAL + number if number else max(report.status, ExitStatus.OK if report.done else empty)
+    if failure is not None:
+        status = failure.status if isinstance(failure, Failure) else ExitStatus.ERROR
+    report.publish(int(status), interrupted=bool(number))
     if failure is not None:
         raise failure
     if number:
         note("Interrupted.")
-    return Ending(status, bool(number))
+    return Ending(int(status), bool(number))
+
+
+def _kept(unreported: dict[int, Finished], call: Callable[[_Item], Finished], item: _Item) -> Finished:
+    finished = call(item)
+    unreported[id(finished)] = finished
+    return finished
+
+
+def _report(report: BatchReport, unreported: dict[int, Finished], finished: Finished) -> None:
+    report.add(finished)
+    unreported.pop(id(finished), None)
 
 
 def _finished(index: int, finished: Finished | None, error: object) -> Finished:

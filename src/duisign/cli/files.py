@@ -164,8 +164,6 @@ def _discard(stream: TextIO) -> None:
 
 
 def _write_file(path: Path, pieces: Iterable[bytes]) -> None:
-    # Behind a symbolic link it is the target that is replaced.
-    path = path.resolve()
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -175,6 +173,8 @@ def _write_file(path: Path, pieces: Iterable[bytes]) -> None:
         with path.open("wb") as file:
             file.writelines(pieces)
         return
+    # Behind a symbolic link it is the target that is replaced.
+    path = path.resolve()
     temporary = path.with_name(f".duisign-{secrets.token_hex(8)}")
     replace_file(path, pieces, temporary, sync=True, mode=None if mode is None else stat.S_IMODE(mode))
 

@@ -16,6 +16,7 @@ from typing import Self
 
 from duisign.cli.exit_status import Failure
 from duisign.cli.files import note, reason, replace_file
+from duisign.cli.folder_lock import FolderLocks
 
 __all__ = ["FILE_UNREADABLE", "FILE_UNWRITABLE", "FoundFile", "InputFolder", "OutputFolder"]
 
@@ -29,7 +30,8 @@ _TEMPORARY = ".duisign-batch-"
 @dataclass(slots=True)
 class FoundFile:
     """A file of a batch. `name`: relative to its folder. `octets`: its length, 0 if unknown. `target`: where its
-    output goes, "" if it has none. `problem`: why it cannot be worked on, as code and sentence.
+    output goes, "" if it has none. `problem`: why it cannot be worked on, as code and sentence. `document`: what it
+    holds, if that has been read already.
     """
 
     name: str
@@ -37,6 +39,7 @@ class FoundFile:
     octets: int = 0
     target: str = ""
     problem: tuple[str, str] | None = None
+    document: bytes | None = None
 
 
 class InputFolder:
@@ -124,27 +127,30 @@ class OutputFolder:
         # By device and number: two names may lead to one folder.
         self._prepared: dict[tuple[int, int], str] = {}
         self._folds: dict[str, bool] = {}
+        # Folders that have got a subfolder.
+        self._grown: set[str] = set()
+        self._locks = FolderLocks()
         if _within(os.path.realpath(path), self._source) or _within(self._source, os.path.realpath(path)):
             raise Failure(
                 f"{path} and {source} are in one another, or the same: name a folder beside it with --output."
             )
         try:
-            Path(path).mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._make(path)
+            # Given up when the folder is closed, or the process ends, in whatever way.
+            locked = self._locks.take(os.path.realpath(path))
         except FileExistsError:
             raise Failure(f"{path} is no folder: name one with --output.") from None
         except OSError as error:
             raise Failure(f"Cannot write to {path}: {reason(error)}.") from None
-        # Given up when the folder is closed, or the process ends, in whatever way.
-        if not _locked(self._descriptor):
-            os.close(self._descriptor)
+        if not locked:
+            self._locks.close()
             raise Failure(f"Another duisign is writing to {path}: wait for it, or name another folder.")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        self._locks.close()
 
     def place(self, name: str) -> str:
         """The path of the output of the input of a name."""
@@ -154,13 +160,16 @@ class OutputFolder:
         """Make a subfolder ready, "" for the folder itself; why it cannot be, a sentence."""
         path = self.place(folder)
         try:
-            os.makedirs(path, exist_ok=True)  # noqa: PTH103
+            self._make(path)
             status = os.stat(path)  # noqa: PTH116
             known = self._prepared.setdefault((status.st_dev, status.st_ino), folder)
             if known != folder:
                 return f"{path} is the same folder as {self.place(known)}, which has outputs of its own: rename one."
-            if _within(os.path.realpath(path), self._source):
+            real = os.path.realpath(path)
+            if _within(real, self._source):
                 return f"{path} leads into the input folder: remove the link."
+            if not self._locks.take(real):
+                return f"Another duisign is writing to {path}: wait for it, or remove the link."
             with os.scandir(path) as entries:
                 left = [entry.path for entry in entries if entry.name.startswith(_TEMPORARY)]
             # Of a process that was killed: nobody else writes here.
@@ -208,15 +217,21 @@ class OutputFolder:
         """Wait, if asked to, until the names of the outputs are on the disk too. Raises Failure."""
         if not self._sync:
             return
-        for folder in self._prepared.values():
+        for folder in sorted({*map(self.place, self._prepared.values()), *self._grown}):
             try:
-                descriptor = os.open(self.place(folder), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
                 try:
                     os.fsync(descriptor)
                 finally:
                     os.close(descriptor)
             except OSError as error:
-                raise Failure(f"Cannot write to {self.place(folder)}: {reason(error)}.") from None
+                raise Failure(f"Cannot write to {folder}: {reason(error)}.") from None
+
+    def _make(self, path: str) -> None:
+        """Make a folder, and those above it that are missing."""
+        folder = Path(path)
+        self._grown.update(str(missing.parent) for missing in (folder, *folder.parents) if not missing.exists())
+        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _temporary() -> str:
@@ -245,17 +260,3 @@ def _alike(names: Iterator[str]) -> dict[str, str]:
         if first != name:
             found[name] = first
     return found
-
-
-def _locked(descriptor: int) -> bool:
-    """Lock an open folder, unless another process has."""
-    import fcntl
-
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:
-        # A file system without locks: then two at once are the user's to avoid.
-        return True
-    return True

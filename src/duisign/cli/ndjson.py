@@ -63,10 +63,12 @@ class Lines:
                 yield Line(self._number, octets)
 
     def at_hand(self) -> bool:
-        """Whether there is more to read without waiting for the sender."""
-        if self._complete or self._ended:
-            return True
-        return bool(select.select([self._descriptor], [], [], 0)[0])
+        """Whether a whole line, or the end, is there without waiting for the sender. Raises Failure."""
+        while not self._complete and not self._ended:
+            if not select.select([self._descriptor], [], [], 0)[0]:
+                return False
+            self._read()
+        return True
 
     def _read(self) -> None:
         try:

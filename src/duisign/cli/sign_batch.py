@@ -42,10 +42,11 @@ def sign_folder(signs: Sign, name: str, output_name: str, options: BatchOptions,
             weigh=lambda file: file.octets,
             tell=lambda finished: note(str(finished.said)),
             total=source.count,
-            finish=output.finish,
+            finish=lambda interrupted: output.finish(),
+            lasting=True,
         )
     _sum_up(report)
-    source.note_left_alone(nothing_taken=not report.done)
+    source.note_left_alone(nothing_taken=not report.done and not ending.interrupted)
     return ending.status
 
 
@@ -66,11 +67,17 @@ def sign_lines(signs: Sign, name: str, output_name: str, options: BatchOptions, 
             tell=lambda finished: write(finished.line or b""),
             at_hand=lines.at_hand,
             bar=spool is not None or not output_is_terminal(),
+            finish=None if spool is None else partial(_publish, spool, output_name),
         )
-        if spool is not None and not ending.interrupted:
-            spool.publish()
     _sum_up(report)
     return ending.status
+
+
+def _publish(spool: Spool, name: str, interrupted: bool) -> None:
+    if interrupted:
+        note(f"{name} was not written, since not all is done.")
+    else:
+        spool.publish()
 
 
 def _sign_file(signs: Sign, output: OutputFolder, resume: bool, strips: bool, file: FoundFile) -> Finished:

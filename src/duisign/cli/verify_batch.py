@@ -21,7 +21,7 @@ from duisign.cli.files import (
     write_octets,
     write_text,
 )
-from duisign.cli.folder import FoundFile, InputFolder
+from duisign.cli.folder import FILE_UNREADABLE, FoundFile, InputFolder
 from duisign.cli.ndjson import Line, MessageLine, json_line, open_lines
 from duisign.cli.verdict import Examiner, Report, Verdict
 
@@ -40,22 +40,25 @@ class _Examiners(threading.local):
 def verify_folders(make: Callable[[], Examiner], names: Sequence[str], options: BatchOptions, *, as_json: bool) -> int:
     """Verify files, and the files in folders; the exit status. `as_json`: tell of each in JSON, not of refusals."""
     folders = {name: InputFolder(name, options.pattern) for name in names if is_folder(name)}
+    # Before threads begin: an interruption then ends the waiting for it.
+    streams = [_standard_input() for name in names if name == STANDARD_STREAM]
     with BatchReport("verify", _WORDS, options.report) as report:
         ending = run_batch(
             partial(_verify_file, _Examiners(make), as_json, options.report is not None),
-            _files(names, folders),
+            _files(names, folders, iter(streams)),
             report,
             workers=options.threads,
             weigh=lambda file: file.octets,
             tell=_tell,
             total=lambda: sum(folders[name].count() if name in folders else 1 for name in names),
             bar=not as_json or not output_is_terminal(),
+            # Who has verified nothing must not take it for a good sign.
+            empty=ExitStatus.ERROR,
         )
     for folder in folders.values():
-        folder.note_left_alone(nothing_taken=not report.done)
+        folder.note_left_alone(nothing_taken=not report.done and not ending.interrupted)
     _sum_up(report, as_json)
-    # Who has verified nothing must not take it for a good sign.
-    return ending.status if report.done else max(ending.status, ExitStatus.ERROR)
+    return ending.status
 
 
 def verify_lines(make: Callable[[], Examiner], name: str, options: BatchOptions) -> int:
@@ -75,20 +78,33 @@ def verify_lines(make: Callable[[], Examiner], name: str, options: BatchOptions)
     return ending.status
 
 
-def _files(names: Sequence[str], folders: dict[str, InputFolder]) -> Iterator[FoundFile]:
+def _files(names: Sequence[str], folders: dict[str, InputFolder], streams: Iterator[FoundFile]) -> Iterator[FoundFile]:
     for name in names:
         if name in folders:
             yield from folders[name].files()
+        elif name == STANDARD_STREAM:
+            yield next(streams)
         else:
             yield FoundFile(name, name)
+
+
+def _standard_input() -> FoundFile:
+    """What standard input holds, or why it cannot be read."""
+    found = FoundFile(STANDARD_STREAM, STANDARD_STREAM)
+    try:
+        found.document = read_document(STANDARD_STREAM)
+    except Failure as failure:
+        found.problem = FILE_UNREADABLE, str(failure)
+    return found
 
 
 def _verify_file(examiners: _Examiners, as_json: bool, reported: bool, file: FoundFile) -> Finished:
     examiner = examiners.own
     problem = None if file.problem is None else file.problem[1]
-    if problem is None:
+    document = file.document or b""
+    if problem is None and file.document is None:
         try:
-            document = read_document(file.path) if file.path == STANDARD_STREAM else read_file(file.path)
+            document = read_file(file.path)
         except Failure as failure:
             problem = str(failure)
     if problem is not None:
