@@ -8,12 +8,13 @@ import sys
 import threading
 import time
 import weakref
+from collections import Counter
 
 import pytest
 
 import duisign
 from duisign.batch import available_workers
-from duisign.limits import CHUNK_DOCUMENTS, CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
+from duisign.limits import CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
 from duisign.work import InChunks, _Work, results_in_order
 
@@ -222,7 +223,7 @@ class TestReadAhead:
     def test_it_is_bounded_in_documents(self, signer, workers):
         documents, taken = tiny(100_000)
         results = signer.sign_many(documents, workers=workers)
-        most = workers * READ_AHEAD_DOCUMENTS + CHUNK_DOCUMENTS
+        most = workers * READ_AHEAD_DOCUMENTS
         for given in range(2000):
             next(results)
             assert len(taken) <= given + most
@@ -306,7 +307,26 @@ class TestReadAhead:
         for first in (0, 100):
             assert {is_main for item, is_main in worked if first <= item < first + 200} == {False, True}
 
-    def test_few_documents_need_no_thread(self, signer, request_document):
+    @pytest.mark.parametrize("count", [3, 7, 8, 40])
+    @pytest.mark.parametrize("source", [list, iter])
+    def test_calls_that_take_long_do_not_wait_for_each_other(self, source, count):
+        """All but the first, by which they are known: by a list, or by an iterator that does not tell its length."""
+        by_thread = Counter()
+
+        def call(item):
+            by_thread[threading.get_ident()] += 1
+            time.sleep(0.05)
+            return item
+
+        items = source(range(count)) if source is list else (item for item in range(count))
+        found = [value for _, value, _ in results_in_order(call, lambda *one: one, items, 8, weigh=lambda item: 1)]
+        assert found == list(range(count))
+        # An eighth each, were it not for what else the processors do.
+        assert max(by_thread.values()) <= 2 + count // 4
+
+    def test_few_documents_need_no_thread(self, signer, request_document, monkeypatch):
+        # Whatever comes in between.
+        monkeypatch.setattr("duisign.work._LONG_SECONDS", SECONDS)
         for _ in signer.sign_many([request_document] * 7, workers=2):
             assert own_threads() == []
 

@@ -51,7 +51,7 @@ cdef dict REASONS = {
 def canonical_document(
     bytes document not None, int algorithm, bint strip, bint replace, int max_depth, bint digest,
 ):
-    """What the lane makes of a document, for tests: why it declines, a str, or a tuple.
+    """What the lane makes of a document that is not signed: why it declines, a str, or a tuple.
 
     Its items: the canonical octets, or their digest; the document without what is dropped; the index in it where the
     Signature goes; whether the root binds the prefix ds to XMLDSig; the name of a root that must be opened, or None.

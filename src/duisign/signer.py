@@ -203,16 +203,21 @@ class Signer:
             signed = self._byte_lane.sign(document)
             if signed is not None:
                 return signed if self._schema is None else self._valid(signed, self._schema)
-        root, is_utf8 = self._reader.read(document)
-        return self.sign_parsed(document, root, is_utf8)
+        return self._sign_tree(document, *self._reader.read(document))
 
     def _sign_read(self, document: bytes, read: ReadDocument | None) -> bytes:
         """`sign` for what the byte lane has read already, if it has not declined."""
         if self._byte_lane is not None and read is not None:
             signed = self._byte_lane.sign_read(read)
             return signed if self._schema is None else self._valid(signed, self._schema)
-        root, is_utf8 = self._reader.read(document)
-        return self.sign_parsed(document, root, is_utf8)
+        return self._sign_tree(document, *self._reader.read(document))
+
+    def _sign_tree(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
+        """`sign` by way of a tree, which is what `DocumentReader.read` gave."""
+        unsigned = self._splice.prepare(document, root, is_utf8)
+        # The digest, and whether the root binds ds.
+        signed = self._splice.finish(unsigned, self._frame.signature(unsigned[2], unsigned[3]))
+        return signed if self._schema is None else self._valid(signed, self._schema)
 
     def _valid(self, signed: bytes, schema: Schema) -> bytes:
         schema.validate_element(self._reader.parse(signed))
@@ -237,11 +242,14 @@ class Signer:
     def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
 
-        Any other tree gives a signature that does not hold.
+        Any other tree gives a signature that does not hold. Where white space or a Signature goes, the tree would have
+        to be made anew once or twice: the byte lane reads the document faster.
         """
-        unsigned = self._splice.prepare(document, root, is_utf8)
-        signed = self._splice.finish(unsigned, self._frame.signature(unsigned[2], unsigned[3]))
-        return signed if self._schema is None else self._valid(signed, self._schema)
+        if self._byte_lane is not None:
+            signed = self._byte_lane.sign(document)
+            if signed is not None:
+                return signed if self._schema is None else self._valid(signed, self._schema)
+        return self._sign_tree(document, root, is_utf8)
 
     def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
         """`sign` for each document on several threads: a `SignResult` each, in input order, the errors among them.

@@ -35,6 +35,10 @@ _SLOW_SECONDS = 0.001
 _FEW_DOCUMENTS = 7
 """The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
 
+_LONG_SECONDS = 0.001
+"""Seconds. A call that takes longer waits for a key or a disk more than it computes: chunks would only keep it from
+other threads."""
+
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 _Result = TypeVar("_Result")
@@ -102,10 +106,22 @@ class _Feed(Generic[_Item]):
     """The items, in chunks. `open`: there may be more. `failure`: what iterating them raised, which closed it.
 
     Of the chunk taken last, `octets`: its weight; `slow`: it was cut short because its items come slowly; `dry`:
-    because the next one is not at hand.
+    because the next one is not at hand. `singly`: to be set where chunks shall be of one item.
     """
 
-    __slots__ = ("_at_hand", "_left", "_size", "_weigh", "dry", "failure", "iterator", "octets", "open", "slow")
+    __slots__ = (
+        "_at_hand",
+        "_left",
+        "_size",
+        "_weigh",
+        "dry",
+        "failure",
+        "iterator",
+        "octets",
+        "open",
+        "singly",
+        "slow",
+    )
 
     def __init__(
         self, items: Iterable[_Item], weigh: Callable[[_Item], int], at_hand: Callable[[], bool] | None
@@ -120,13 +136,21 @@ class _Feed(Generic[_Item]):
         self.open = True
         self.failure: Exception | None = None
         self.octets = 0
-        self.slow = self.dry = False
+        self.slow = self.dry = self.singly = False
 
-    def take(self, shares: int, awaited: bool) -> list[_Item]:
-        """The next chunk, no more than one of `shares` of what is left. `awaited`: earlier results are not out yet."""
-        # Small at last too: all workers end at once.
-        size = max(1, min(self._size, self._left // shares)) if self._left > 0 else self._size
-        self._size = min(2 * self._size, CHUNK_DOCUMENTS)
+    def take(self, most: int, shares: int, awaited: bool) -> list[_Item]:
+        """The next chunk, at most `most` items, and no more than one of `shares` of what is left.
+
+        `awaited`: earlier results are not out yet.
+        """
+        size = min(self._size, most)
+        if self._left > 0:
+            # Small at last too: all workers end at once.
+            size = max(1, min(size, self._left // shares))
+        if self.singly:
+            size = 1
+        else:
+            self._size = min(2 * self._size, CHUNK_DOCUMENTS)
         self.octets = 0
         self.slow = self.dry = False
         at_hand, weigh, clock = self._at_hand, self._weigh, time.perf_counter
@@ -171,6 +195,7 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     `waiting`: chunks that nobody has begun. `_resting`: an entry for each thread that has nothing to do. Taking from
     these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
+    `long`: each call takes long, as far as the caller's thread knows.
     """
 
     __slots__ = (
@@ -183,6 +208,7 @@ class _Work(Generic[_Item, _Value, _Result]):
         "_resting",
         "_stopped",
         "_threads",
+        "long",
         "waiting",
     )
 
@@ -203,6 +229,7 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._finished: dict[int, tuple[list[_Result], _Failed | None]] = {}
         self._awaited = -1
         self._ready = threading.Event()
+        self.long = False
 
     def is_finished(self, first: int) -> bool:
         """Whether the results of a chunk are there."""
@@ -218,7 +245,9 @@ class _Work(Generic[_Item, _Value, _Result]):
             first, items = self.waiting.popleft()
         except IndexError:
             return False
+        start = time.perf_counter()
         _, failed = self._finished[first] = self._worked_off(first, items)
+        self.long = time.perf_counter() - start > _LONG_SECONDS * len(items)
         if failed is not None and not isinstance(failed.failure, Exception):
             raise _taken_failure(failed)
         return True
@@ -289,17 +318,18 @@ def _results_of_several(
     pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0
     hold = False
-    few = True
+    # Not many documents yet, which take no time; and none of which it is known how long it takes.
+    few = new = True
     try:
         while True:
             while (
                 feed.open
-                and not (pending and hold)
+                and not (pending and (hold or (few and new)))
                 and len(work.waiting) < WAITING_CHUNKS * workers
                 and ahead < READ_AHEAD_DOCUMENTS * workers
                 and octets < READ_AHEAD_OCTETS * workers
             ):
-                items = feed.take(2 * workers, bool(pending))
+                items = feed.take(READ_AHEAD_DOCUMENTS * workers - ahead, 2 * workers, bool(pending))
                 if items:
                     pending.append((taken, len(items), feed.octets))
                     work.waiting.append((taken, items))
@@ -307,7 +337,7 @@ def _results_of_several(
                     ahead += len(items)
                     octets += feed.octets
                 del items
-                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS
+                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS and not work.long
                 # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
                 hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
                 if feed.slow and pending and work.is_finished(pending[0][0]):
@@ -322,6 +352,8 @@ def _results_of_several(
             if not work.is_finished(first):
                 if not work.work_one():
                     work.wait(first)
+                new = False
+                feed.singly = work.long
                 continue
             pending.popleft()
             results, failed = work.results(first)

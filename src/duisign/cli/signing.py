@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from duisign._byte_lane import canonical_document
 from duisign._markup import splice, strip
 from duisign.cli.exit_status import ExitStatus, Failure
 from duisign.document import DocumentReader
 from duisign.errors import DuisignError, ExternalKeyError, SchemaError, SignatureExistsError, SigningKeyError
 from duisign.key_info import DSIG
+from duisign.limits import MAX_DEPTH
 
 __all__ = ["changes", "refusal"]
 
@@ -27,6 +29,15 @@ def changes(document: bytes, signed: bytes) -> tuple[int, bool]:
     """Octets of white space between tags outside the document's Signature, and whether it has a Signature."""
     if _is_insertion(document, signed):
         return 0, False
+    # What is left without the Signature, and without white space too.
+    kept, stripped = (canonical_document(document, 0, strips, True, MAX_DEPTH, True) for strips in (False, True))
+    if isinstance(kept, str) or isinstance(stripped, str):
+        return _changes_by_tree(document)
+    return len(kept[1]) - len(stripped[1]), len(kept[1]) < len(document)
+
+
+def _changes_by_tree(document: bytes) -> tuple[int, bool]:
+    """`changes` of what the byte lane declines, which takes many times as long."""
     reader = DocumentReader()
     root, is_utf8 = reader.read(document)
     tags = [child.tag for child in root.iterchildren("*")]
