@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Protocol
@@ -51,8 +51,25 @@ class Measured(Protocol):
         ...
 
     def figure(self, name: str) -> Spread | None:
-        """A figure that is no time, by its name; None if there is none."""
+        """Another figure, by its name; None if there is none."""
         ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Figures:
+    """What has been measured where all bars are on figures by name."""
+
+    found: Mapping[str, Spread]
+
+    def ratio(self, workload: str, numerator: str, denominator: str) -> None:
+        """There is none."""
+
+    def speed(self, workload: str, competitor: str) -> None:
+        """There is none."""
+
+    def figure(self, name: str) -> Spread | None:
+        """A figure by its name; None if there is none."""
+        return self.found.get(name)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -115,7 +132,7 @@ class SpeedBar(Bar):
 
 @dataclasses.dataclass(frozen=True)
 class FigureBar(Bar):
-    """On a figure that is no time."""
+    """On a figure that has a name."""
 
     name: str
 

@@ -1,14 +1,16 @@
 """Requests per second of `duisign serve` against the DCC's signing classes behind the JDK's HttpServer.
 
-Run: python bench/bench_service.py [--check] [--fast] [--workers N] [--soak MINUTES]. Needs the extras "bench" and
-"service", a JDK 17 and npm. The same client asks both to sign the 297 request templates that Smart DCC publishes, as
-its own clients do, with the test keys that it publishes; in rounds, one server right behind the other, so that a ratio
-is of one moment. Then ours gets half of the requests per second that it took, at fixed times, and each answer is timed
-from when its request was due. Beside these times stand those of an address that does nothing, asked as often right
-behind: what the machine gave at that time.
+Run: python bench/bench_service.py [--check] [--fast] [--workers N] [--output FOLDER] [--soak MINUTES]. Needs the
+extras "bench" and "service", a JDK 17 and npm. The same client asks both to sign the 297 request templates that Smart
+DCC publishes, as its own clients do, with the test keys that it publishes; in rounds, one server right behind the
+other, so that a ratio is of one moment. Then ours gets half of the requests per second that it took, at fixed times,
+and each answer is timed from when its request was due. Beside these times stand those of an address that does nothing,
+asked as often right behind: what the machine gave at that time.
+
+The bars are written to `bench/results/`, for the summary of all suites.
 
 With --soak, good and bad requests are mixed for so many minutes instead, and each answer is checked against its
-request.
+request; nothing is written.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 
@@ -29,16 +31,19 @@ import uvloop
 
 import duisign
 from adapters.remote import peers, unsupported_if_missing
+from bars import FigureBar, Figures, Spread, Verdict, bar_table, write_verdicts
 from environment import machine, versions
 from http_client import Answer, Run, post, run_closed, run_paced
 from service_servers import Running, ours, tool
 from service_soak import Mix, Soak, soak
 from task import UnsupportedError
 
-AT_LEAST = 6.0
-"""The bar of issue 5 on the ratio of requests per second."""
-P99_SECONDS = 0.010
-"""The bar on the time in which 99 of 100 answers come at half load."""
+RATE = "requests per second / those of the DCC tool"
+P99 = "half load: ms in which 99 of 100 answers come"
+BARS = (FigureBar(RATE, at_least=6), FigureBar(P99, at_most=10))
+"""Of issue 5."""
+
+RESULTS = Path(__file__).parent / "results"
 
 _PROBE = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -129,8 +134,8 @@ async def measured(servers: list[Running], documents: list[bytes], *, fast: bool
     return runs
 
 
-async def compare(documents: list[bytes], folder: Path, *, workers: int, fast: bool) -> bool:
-    """Measure and print; whether the bars are met."""
+async def compare(documents: list[bytes], folder: Path, *, workers: int, fast: bool) -> Figures:
+    """Measure and print."""
     text, _, verifier = settings(folder)
     with tool() as theirs, ours(folder, text, workers=workers) as mine:
         for server in (mine, theirs):
@@ -156,13 +161,10 @@ async def compare(documents: list[bytes], folder: Path, *, workers: int, fast: b
     ratios = [one.per_second / other.per_second for one, other in zip(runs[mine.name], runs[theirs.name], strict=True)]
     for name, some in runs.items():
         print(f"{name:>12}: {median(run.per_second for run in some):8,.0f} requests/s, {_times(some)}")
-    ratio, p99 = median(ratios), median(half.quantile(0.99) for half in halves)
-    print(f"       ratio: {ratio:8.1f} ({min(ratios):.1f} to {max(ratios):.1f}); bar: at least {AT_LEAST:g}")
-    bound = f"bar: p99 at most {1000 * P99_SECONDS:g} ms"
-    print(f"   half load: {rate / 2:8,.0f} requests/s, {_times(halves)}; {bound}")
+    print(f"   half load: {rate / 2:8,.0f} requests/s, {_times(halves)}")
     for what, runs_of_one in (("p99 of each round", halves), ("that of /healthz, which does nothing", floors)):
         print(f"{what:>40}: " + ", ".join(f"{1000 * run.quantile(0.99):.2f}" for run in runs_of_one) + " ms")
-    return ratio >= AT_LEAST and p99 <= P99_SECONDS
+    return Figures({RATE: Spread.of(ratios), P99: Spread.of([1000 * half.quantile(0.99) for half in halves])})
 
 
 def _times(runs: list[Run]) -> str:
@@ -186,31 +188,44 @@ async def soak_and_tell(documents: list[bytes], folder: Path, *, workers: int, m
     return found.is_fine
 
 
-def main() -> int:
-    """Run what the options say."""
+def verdicts(figures: Figures) -> list[Verdict]:
+    """All bars with what was measured."""
+    return [Verdict.of("service", bar, figures) for bar in BARS]
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run what the options say; 1 if `--check` finds a bar missed or not measured, or a soak anything wrong, else 0."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="fail when a bar is missed")
+    parser.add_argument("--check", action="store_true", help="exit with 1 when a bar is missed")
     parser.add_argument("--fast", action="store_true", help="short: figures mean little")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="of ours; as many as processors")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="folder of the results")
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="mix good and bad requests for so long")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
+    soaks = options.soak is not None
+    fine, found = False, verdicts(Figures({}))
     try:
         with unsupported_if_missing():
             documents = templates()
             peers().require_program("javac")
     except UnsupportedError as error:
         print(f"Not measured: {error}")
-        return 0
-    with tempfile.TemporaryDirectory() as scratch:
-        if options.soak is not None:
-            work = soak_and_tell(documents, Path(scratch), workers=options.workers, minutes=options.soak)
-        else:
-            work = compare(documents, Path(scratch), workers=options.workers, fast=options.fast)
-        fine = uvloop.run(work)
+    else:
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch)
+            if soaks:
+                fine = uvloop.run(soak_and_tell(documents, folder, workers=options.workers, minutes=options.soak))
+            else:
+                found = verdicts(uvloop.run(compare(documents, folder, workers=options.workers, fast=options.fast)))
+    if not soaks:
+        fine = all(verdict.met for verdict in found)
+        options.output.mkdir(parents=True, exist_ok=True)
+        write_verdicts(options.output / "service.bars.json", found)
+        print("\n".join(["", *bar_table(found), ""]))
     print(machine())
     print(versions({}))
-    return 0 if fine or not (options.check or options.soak is not None) else 1
+    return 0 if fine or not (options.check or soaks) else 1
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

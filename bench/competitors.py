@@ -80,7 +80,7 @@ def wrong_signing(competitor: Competitor, task: Task) -> str | None:
         elif not isinstance(signed, bytes):
             return "its result is not bytes"
         else:
-            check_signed(signed, task.content, identity.private_key.public_key())
+            check_signed(signed, task.content, identity.certificate)
             duisign.Verifier(duisign.PinnedCertificates([identity.certificate])).verify(signed)
     except Exception as error:  # noqa: BLE001 - a competitor may fail in any way, and only loses its cell
         return _sentence(error)

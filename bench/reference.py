@@ -9,9 +9,11 @@ from __future__ import annotations
 from base64 import b64decode
 from hashlib import sha256
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.serialization import Encoding
 from lxml import etree
 
 _DS = "{http://www.w3.org/2000/09/xmldsig#}"
@@ -26,8 +28,10 @@ class WrongResultError(Exception):
     """What a competitor gave is not the right answer; the sentence says why."""
 
 
-def check_signed(signed: bytes, document: bytes, public_key: ec.EllipticCurvePublicKey) -> None:
-    """Raise WrongResultError unless `signed` is `document` with a valid Signature by `public_key` in it."""
+def check_signed(signed: bytes, document: bytes, certificate: x509.Certificate) -> None:
+    """Raise WrongResultError unless `signed` is `document` with a valid Signature in it by the key of `certificate`,
+    which its KeyInfo tells.
+    """
     root = _parsed(signed)
     signatures = root.findall(f"{_DS}Signature")
     if len(signatures) != 1 or signatures[0].tail:
@@ -36,6 +40,8 @@ def check_signed(signed: bytes, document: bytes, public_key: ec.EllipticCurvePub
     value = signatures[0].findtext(f"{_DS}SignatureValue")
     if signed_info is None or not value:
         raise WrongResultError("its Signature is not complete")
+    if not _tells(signatures[0], certificate):
+        raise WrongResultError("its KeyInfo does not tell the signer's certificate")
     exclusive = _is_exclusive(signed_info)
     digest_value = signed_info.findtext(f"{_DS}Reference/{_DS}DigestValue")
     octets = etree.tostring(signed_info, method="c14n", exclusive=True, with_comments=False, with_tail=False)
@@ -49,6 +55,8 @@ def check_signed(signed: bytes, document: bytes, public_key: ec.EllipticCurvePub
     if len(raw) != 2 * _INTEGER:
         raise WrongResultError("its SignatureValue is not 64 octets")
     r, s = int.from_bytes(raw[:_INTEGER], "big"), int.from_bytes(raw[_INTEGER:], "big")
+    public_key = certificate.public_key()
+    assert isinstance(public_key, ec.EllipticCurvePublicKey)
     check_ecdsa(utils.encode_dss_signature(r, s), sha256(octets).digest(), public_key)
 
 
@@ -76,6 +84,21 @@ def without_blank_text(document: bytes) -> bytes:
             for child in parent:
                 child.tail = None
     return etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True)
+
+
+def _tells(signature: etree._Element, certificate: x509.Certificate) -> bool:
+    """Whether the KeyInfo names the certificate by issuer and serial number, or has all of it: signxml writes no other
+    of its own accord, and that is no less to do.
+    """
+    data = signature.find(f"{_DS}KeyInfo/{_DS}X509Data")
+    if data is None:
+        return False
+    issuer = data.findtext(f"{_DS}X509IssuerSerial/{_DS}X509IssuerName")
+    serial_number = data.findtext(f"{_DS}X509IssuerSerial/{_DS}X509SerialNumber")
+    if issuer and serial_number:
+        named = (x509.Name.from_rfc4514_string(issuer), int(serial_number))
+        return named == (certificate.issuer, certificate.serial_number)
+    return b64decode(data.findtext(f"{_DS}X509Certificate") or "") == certificate.public_bytes(Encoding.DER)
 
 
 def _is_exclusive(signed_info: etree._Element) -> bool:

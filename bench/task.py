@@ -50,9 +50,9 @@ class Task:
         )
         task = cls(user, document, strip)
         signed = task.signer().sign(document)
-        check_signed(signed, task.content, user.private_key.public_key())
+        check_signed(signed, task.content, user.certificate)
         forged = cls(Identity(stranger, forger.certificate), document, strip).signer().sign(document)
-        check_signed(forged, task.content, stranger.public_key())
+        check_signed(forged, task.content, forger.certificate)
         return cls(user, document, strip, signed, _tampered(signed), forged)
 
     def signer(self) -> duisign.Signer:

@@ -29,7 +29,12 @@ EFFORT = dataclasses.replace(FULL, sample=0.002)
 SECONDS = 4.0
 PATIENCE = 40.0
 """Seconds for a test; and how many more at most before it fails, since the machine may have been busy all along."""
-WORKLOADS = ("0.6 KB", "1 KB", "2.8 KB", "0.7 MB")
+WORKLOADS = {
+    "sign": ("0.6 KB", "1 KB", "2.8 KB", "70 KB", "0.7 MB"),
+    "verify": ("0.6 KB", "1 KB", "2.8 KB", "0.7 MB"),
+}
+"""Documents by job. Of signing 70 KB about a third is SHA-256, which no count of instructions sees: to digest the
+document twice costs more than 25 %."""
 
 Job = tuple[Callable[[Competitor, Task], Call], Callable[[Competitor, Task], str | None]]
 JOBS: dict[str, Job] = {
@@ -44,8 +49,7 @@ def smki() -> Smki:
 
 
 @pytest.mark.benchmark(timer=time.thread_time)
-@pytest.mark.parametrize("size", WORKLOADS)
-@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.parametrize(("job", "size"), [(job, size) for job in JOBS for size in WORKLOADS[job]])
 def test_no_slower_than_committed(
     job: str, size: str, smki: Smki, ratios: Ratios, updates: bool, benchmark: Any
 ) -> None:

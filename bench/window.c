@@ -1,6 +1,7 @@
 /* Loaded before all else into the process that is counted, see instructions.py. */
 
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <valgrind/callgrind.h>
@@ -19,6 +20,7 @@ void window_close(const char *name) {
 
 /* libxml2 seeds the hash of its dictionary of names with it: other collisions in each process, other counts. */
 int getentropy(void *buffer, size_t length) {
-    memset(buffer, 0x5a, length);
+    const char *number = getenv("DUISIGN_SEED");
+    memset(buffer, 0x5a + (number ? atoi(number) : 0), length);
     return 0;
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -158,12 +159,34 @@ def signature_of_another_document(task):
     return task.signer().sign(task.document.replace(b"Variant>1<", b"Variant>2<"))
 
 
+def without_key_info(task):
+    return re.sub(b"<ds:KeyInfo>.*</ds:KeyInfo>", b"", task.signed)
+
+
+def with_empty_key_info(task):
+    return re.sub(b"<ds:X509Data>.*</ds:X509Data>", b"", task.signed)
+
+
+def naming_another_certificate(task):
+    number = b"%d" % task.identity.certificate.serial_number
+    return task.signed.replace(b">" + number + b"<", b">1<")
+
+
+def naming_another_issuer(task):
+    return task.signed.replace(b"<ds:X509IssuerName>", b"<ds:X509IssuerName>CN=another,")
+
+
+def with_half_a_name(task):
+    return re.sub(b"<ds:X509IssuerName>.*</ds:X509IssuerName>", b"", task.signed)
+
+
 WRONG_SIGNING = {
     "unsigned": lambda task: task.document,
     "stranger": lambda task: task.forged,
     "tampered": lambda task: task.tampered,
     "two": signed_by_two,
     "other": signature_of_another_document,
+    "no-key-info": without_key_info,
     "element": lambda task: None,
     "raises": refuse,
 }
@@ -177,6 +200,23 @@ def test_a_wrong_signature_leaves_its_cell_empty(task, kind):
     assert "| 1 KB | wrong | | | | | | |" in report.markdown()
     assert "No figure for wrong, 1 KB: " in report.markdown()
     assert report.ratio("1 KB", "wrong", LIMIT) is None
+
+
+@pytest.mark.parametrize(
+    "sign",
+    [
+        without_key_info,
+        with_empty_key_info,
+        naming_another_certificate,
+        naming_another_issuer,
+        with_half_a_name,
+    ],
+)
+def test_a_signature_that_does_not_tell_its_certificate_is_wrong(task, sign):
+    """KeyInfo is not signed: all else in these Signatures is right."""
+    assert sign(task) != task.signed
+    reason = competitors.wrong_signing(Wrong(sign=sign), task)
+    assert reason == "its KeyInfo does not tell the signer's certificate"
 
 
 def test_a_signature_that_is_right_only_once_is_wrong(task):

@@ -9,6 +9,9 @@ from pathlib import Path
 import pyperf
 import pytest
 
+import summary
+from bars import read_verdicts
+
 BENCH = Path(__file__).parents[1] / "bench"
 
 
@@ -28,10 +31,18 @@ def test_the_script_reports_every_size(bench_batches, tmp_path):
     for job in bench_batches.JOBS:
         for size in bench_batches.SIZES:
             (line,) = [line for line in done.stdout.splitlines() if line.startswith(f"| {job} | {size} |")]
-            assert all(float(cell) > 0 for cell in line.split("|")[3:6]), line
+            assert all(float(cell) > 0 for cell in line.split("|")[3:7]), line
     assert (tmp_path / "batches.md").read_text() in done.stdout
     suite = pyperf.BenchmarkSuite.load(str(tmp_path / "batches.json"))
     assert len(suite.get_benchmark_names()) == len(bench_batches.JOBS) * len(bench_batches.SIZES) * 4
+    verdicts = read_verdicts(tmp_path / "batches.bars.json")
+    assert [verdict.bar for verdict in verdicts] == [str(bar) for bar in bench_batches.BARS]
+    summary.main(["--output", str(tmp_path)])
+    kept = (tmp_path / "summary.md").read_text()
+    for job in bench_batches.JOBS:
+        bar = f"| batches, {job}_many 1 KB: time of 1 worker / 2 workers: at least 1.8 | "
+        (line,) = [line for line in kept.splitlines() if line.startswith(bar)]
+        assert float(line.split("|")[2]) > 0
 
 
 def test_the_bar_is_on_the_ratio_of_one_round(bench_batches):

@@ -153,6 +153,16 @@ def test_a_call_that_is_three_percent_longer_fails(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_a_count_does_not_depend_on_what_else_is_counted():
+    peers.require_program("valgrind")
+    workload = "verify 2.8 KB"
+    alone = instructions.count(f"^{workload}$", 1)[workload]
+    behind_others = instructions.count("verify (0.6|2.8)|canonicalize 0.6", 1)[workload]
+    assert behind_others["duisign"] == alone["duisign"]
+    assert behind_others["lxml"] == pytest.approx(alone["lxml"], rel=0.001)
+    assert behind_others["python"] == pytest.approx(alone["python"], rel=0.02)
+
+
 def test_without_valgrind_nothing_is_said_to_be_fine(tmp_path):
     done = counted(tmp_path / "figures.json", "sign", environment={"PATH": str(tmp_path)})
     assert (done.returncode, done.stdout) == (2, "")

@@ -203,14 +203,16 @@ class Signer:
             signed = self._byte_lane.sign(document)
             if signed is not None:
                 return signed if self._schema is None else self._valid(signed, self._schema)
-        return self._sign_tree(document, *self._reader.read(document))
+        root, is_utf8 = self._reader.read(document)
+        return self._sign_tree(document, root, is_utf8)
 
     def _sign_read(self, document: bytes, read: ReadDocument | None) -> bytes:
         """`sign` for what the byte lane has read already, if it has not declined."""
         if self._byte_lane is not None and read is not None:
             signed = self._byte_lane.sign_read(read)
             return signed if self._schema is None else self._valid(signed, self._schema)
-        return self._sign_tree(document, *self._reader.read(document))
+        root, is_utf8 = self._reader.read(document)
+        return self._sign_tree(document, root, is_utf8)
 
     def _sign_tree(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` by way of a tree, which is what `DocumentReader.read` gave."""
