@@ -27,76 +27,29 @@ from duisign.errors import (
     SigningKeyError,
 )
 from duisign.key_password import Password
+from duisign.key_ring_state import SIGNED_BY_USER, Entry, State, roles_by_class, signing_roles
 from duisign.key_separation import separation_of
 from duisign.key_source import read_keys
 from duisign.key_status import KeyRingEntry, KeyStatus
 from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS, SIGNED_LEVELS
 from duisign.message_class import MessageClass, class_of
-from duisign.remote_party_role import RemotePartyRole, checked_roles
+from duisign.remote_party_role import RemotePartyRole
 from duisign.request_id import RequestId, entity_id_of, sole_identifier
 from duisign.signer import Signer
 from duisign.smki_trust import SmkiTrust
-from duisign.trust import Clock, Signatory, clock_of
+from duisign.trust import Clock, clock_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from lxml.etree import _Element
 
-    from duisign.organisation_certificate import OrganisationCertificate
     from duisign.schema import Schema
 
 __all__ = ["KeyRing"]
 
-_SIGNED_BY_USER = frozenset({MessageClass.SERVICE_REQUEST, MessageClass.SIGNED_PRE_COMMAND})
-"""Classes that the Business Originator signs; every other class of the table is the DCC's to sign."""
-
 _BY_CODE = {"certificate-expired": KeyStatus.EXPIRED, "certificate-not-yet-valid": KeyStatus.NOT_YET_VALID}
 _HOPEFUL = (KeyStatus.SIGNS, KeyStatus.SUPERSEDED, KeyStatus.NOT_YET_VALID, KeyStatus.REVOCATION_UNKNOWN)
-
-
-class _Entry:
-    """A key of the ring. `fixed`: what keeps it from ever signing."""
-
-    __slots__ = ("certificate", "fixed", "signatory", "signer", "where")
-
-    def __init__(self, certificate: OrganisationCertificate, where: str) -> None:
-        self.certificate = certificate
-        self.where = where
-        self.signatory = Signatory(certificate)
-        self.fixed: KeyStatus | None = None
-        self.signer: Signer | None = None
-
-
-_Parties = dict[str, tuple[_Entry, ...]]
-
-
-class _State:
-    """Everything that a reload replaces at once.
-
-    `users`: the entries of each EUI-64, newest first. `dcc`: the same for each class that the DCC signs.
-    """
-
-    __slots__ = ("dcc", "entries", "problems", "users")
-
-    def __init__(
-        self,
-        entries: Iterable[_Entry],
-        problems: Iterable[Problem],
-        roles: frozenset[int],
-        dcc_roles: Mapping[MessageClass, frozenset[int]],
-    ) -> None:
-        self.entries = tuple(entries)
-        self.problems = tuple(problems)
-        newest = sorted(self.entries, key=lambda e: (*e.certificate.validity, e.certificate.fingerprint), reverse=True)
-        self.users = _by_entity(newest, roles)
-        by_roles = {roles: _by_entity(newest, roles) for roles in set(dcc_roles.values())}
-        self.dcc = {kind: by_roles[roles] for kind, roles in dcc_roles.items()}
-
-    def rows(self) -> list[tuple[MessageClass | None, str, tuple[_Entry, ...]]]:
-        """The entries that compete with each other: of one EUI-64, for Requests (None) or a class of the DCC's."""
-        kinds: list[tuple[MessageClass | None, _Parties]] = [(None, self.users), *self.dcc.items()]
-        return [(kind, who, some) for kind, found in kinds for who, some in found.items()]
 
 
 class KeyRing:
@@ -170,7 +123,7 @@ class KeyRing:
         self._password = password
         self._trust = trust
         self._now = clock_of(now)
-        self._roles = _checked_roles(roles), _roles_by_class(dcc_roles)
+        self._roles = signing_roles(roles), roles_by_class(dcc_roles)
         self._dcc_entity_id = None if dcc_entity_id is None else _checked_entity_id(dcc_entity_id)
         check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
@@ -208,7 +161,7 @@ class KeyRing:
     def entries(self) -> tuple[KeyRingEntry, ...]:
         """Every key with its status at this moment, in the order of the sources."""
         state, now = self._state, self._now()
-        first: set[_Entry] = set()
+        first: set[Entry] = set()
         for _, _, some in state.rows():
             first.update([entry for entry in some if self._status(entry, now) is KeyStatus.SIGNS][:1])
         found = []
@@ -276,19 +229,19 @@ class KeyRing:
             self._state = state
         return state.problems
 
-    def _able(self, state: _State) -> set[tuple[MessageClass | None, str]]:
+    def _able(self, state: State) -> set[tuple[MessageClass | None, str]]:
         """Who has a key that signs now or later, and what."""
         now = self._now()
         hopeful = {entry for entry in state.entries if self._status(entry, now) in _HOPEFUL}
         return {(kind, who) for kind, who, some in state.rows() if not hopeful.isdisjoint(some)}
 
-    def _build(self, signers: dict[bytes, Signer]) -> _State:
+    def _build(self, signers: dict[bytes, Signer]) -> State:
         """A state from the sources as they are now. `signers`: those of the old state, by certificate."""
         pairs, uses, problems = read_keys(self._sources, self._password)
         users, dcc = self._roles[0], frozenset().union(*self._roles[1].values())
         entries = []
         for pair in pairs:
-            entry = _Entry(pair.certificate, pair.where)
+            entry = Entry(pair.certificate, pair.where)
             entry.fixed, remark = separation_of(pair.certificate, uses[pair.point], users, dcc)
             if entry.fixed is None:
                 known = signers.get(pair.certificate.fingerprint)
@@ -301,7 +254,7 @@ class KeyRing:
             if remark is not None:
                 problems.append(Problem(pair.where, remark))
             entries.append(entry)
-        state = _State(entries, problems, *self._roles)
+        state = State(entries, problems, *self._roles)
         if self._dcc_entity_id is not None and not any(self._dcc_entity_id in found for found in state.dcc.values()):
             raise ConfigurationError("key-ring", "The ring holds no DCC key of the party that dcc_entity_id names.")
         now = self._now()
@@ -314,7 +267,7 @@ class KeyRing:
             )
         return state
 
-    def _status(self, entry: _Entry, now: float) -> KeyStatus:
+    def _status(self, entry: Entry, now: float) -> KeyStatus:
         """The status of a key by itself: SIGNS also where a newer one goes first."""
         if entry.fixed is not None:
             return entry.fixed
@@ -336,7 +289,7 @@ class KeyRing:
     def _choose(self, root: _Element) -> Signer:
         state = self._state
         kind, identifier = _sender(root)
-        if kind in _SIGNED_BY_USER:
+        if kind in SIGNED_BY_USER:
             entries = state.users.get(identifier.originator, ()) if identifier else ()
         else:
             found = state.dcc.get(kind, {})
@@ -345,9 +298,9 @@ class KeyRing:
         for entry in entries:
             if entry.signer is not None and self._status(entry, now) is KeyStatus.SIGNS:
                 return entry.signer
-        raise self._unable(entries, now, identifier if kind in _SIGNED_BY_USER else None)
+        raise self._unable(entries, now, identifier if kind in SIGNED_BY_USER else None)
 
-    def _unable(self, entries: Iterable[_Entry], now: float, identifier: RequestId | None) -> SigningKeyError:
+    def _unable(self, entries: Iterable[Entry], now: float, identifier: RequestId | None) -> SigningKeyError:
         """Why none of a sender's keys signs. Not raised here: a local name for it would keep the document alive."""
         reasons = ", ".join(sorted({self._status(entry, now).value for entry in entries}))
         if reasons:
@@ -384,15 +337,6 @@ def _unusable(error: DuisignError) -> KeyStatus | None:
     return KeyStatus.KEY_UNAVAILABLE if unavailable else None
 
 
-def _by_entity(entries: Iterable[_Entry], roles: frozenset[int]) -> _Parties:
-    found: _Parties = {}
-    for entry in entries:
-        entity_id = entry.certificate.entity_id
-        if entity_id is not None and entry.certificate.role in roles:
-            found[entity_id] = (*found.get(entity_id, ()), entry)
-    return found
-
-
 def _sender(root: _Element) -> tuple[MessageClass, RequestId | None]:
     """The class of a message, and the identifier whose originator sends it: RequestID, or a Response's ResponseID."""
     facts = message_facts(root)
@@ -401,33 +345,10 @@ def _sender(root: _Element) -> tuple[MessageClass, RequestId | None]:
         raise DocumentError(
             "message-class", "The document is no message of DUIS, so no key of the ring is its sender's."
         )
-    if kind not in _SIGNED_BY_USER:
+    if kind not in SIGNED_BY_USER:
         return kind, sole_identifier(facts.response_ids)
     # A Request without RequestID is as malformed as one with an empty one.
     return kind, sole_identifier(facts.request_ids or [""])
-
-
-def _checked_roles(roles: Iterable[int]) -> frozenset[int]:
-    try:
-        found = checked_roles(roles)
-    except (TypeError, ValueError):
-        found = frozenset()
-    if not found:
-        raise ConfigurationError("roles", "Roles are a list of Remote Party Roles, each a number from 0 to 255.")
-    return found
-
-
-def _roles_by_class(
-    roles: Iterable[int] | Mapping[MessageClass, Iterable[int]],
-) -> Mapping[MessageClass, frozenset[int]]:
-    """The roles of the DCC's keys for each class that it signs."""
-    if not isinstance(roles, Mapping):
-        return dict.fromkeys(set(MessageClass) - _SIGNED_BY_USER, _checked_roles(roles))
-    try:
-        found = {MessageClass(kind): checked_roles(some) for kind, some in roles.items()}
-    except (TypeError, ValueError):
-        raise ConfigurationError("roles", "dcc_roles maps duisign.MessageClass to Remote Party Roles.") from None
-    return {kind: some for kind, some in found.items() if kind not in _SIGNED_BY_USER}
 
 
 def _checked_entity_id(entity_id: str) -> str:
