@@ -55,6 +55,28 @@ class TestReports:
             assert desk.sign("--report", path).returncode == OK
             assert report(path)["counts"]["signed"] == 1
 
+    def test_what_looks_a_little_like_one_is_none(self, desk: Desk) -> None:
+        desk.put("a.xml")
+        path = desk.folder / "other.json"
+        path.write_bytes(b'{"command": "npx", "args": ["server"]}')
+        done = desk.sign("--report", path)
+        assert (done.returncode, path.read_bytes()[:18]) == (ERROR, b'{"command": "npx",')
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+    def test_one_that_nobody_reads_can_be_given_up(self, desk: Desk, number: signal.Signals) -> None:
+        desk.put("a.xml")
+        pipe = desk.folder / "pipe"
+        os.mkfifo(pipe)
+        command = [*COMMAND, *desk.signing("--report", pipe)]
+        with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
+            # Until it sleeps in openat(2) of the pipe.
+            wait_for(lambda: Path(f"/proc/{process.pid}/wchan").read_text() in ("wait_for_partner", "fifo_open"))
+            process.send_signal(number)
+            wait_for(lambda: Path(f"/proc/{process.pid}/wchan").read_text() in ("wait_for_partner", "fifo_open"))
+            process.send_signal(number)
+            assert process.wait(120) == -number
+        assert desk.outputs() == {"a.xml": desk.signed()}
+
     def test_a_folder_is_refused_before_anything_is_done(self, desk: Desk) -> None:
         desk.put("a.xml")
         assert refusal(desk.sign("--report", desk.folder)) == f"Cannot write {desk.folder}: is a directory."
@@ -178,6 +200,8 @@ class TestInterruptions:
         ended = _Interruptions()
         ended.end()
         ended.handle(number, None)
+        ended.restore()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
     @pytest.mark.parametrize(("number", "times"), [(signal.SIGINT, 1), (signal.SIGINT, 20), (signal.SIGTERM, 1)])
     def test_it_ends_cleanly_and_can_be_resumed(

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from duisign.cli.files import locked, remove_dead, replace_file
 from duisign.cli.folder import InputFolder, OutputFolder
 from duisign.testing import Smki, make_samples
 from folder_desk import ENVIRONMENT, ERROR, KEY_MISSING, MANY, NOT_VALID, OK, Desk, refusal, report, run, said
@@ -329,38 +330,39 @@ class TestOutputFolders:
             os.close(descriptor)
         assert desk.sign().returncode == OK
 
-    @pytest.mark.parametrize(("theirs", "free"), [("out/sub", False), ("out", False), ("", True), ("other", True)])
-    def test_nor_below_or_above_another(self, desk: Desk, closing, theirs: str, free: bool) -> None:
-        """A folder is taken with all that is below it; the ones above it stay free for others beside it."""
-        desk.put("a.xml")
-        (desk.folder / "out/sub").mkdir(parents=True)
-        command = desk.signing()
-        command[3] = desk.folder / "out/mine" if theirs in ("out", "") else desk.target
-        if theirs:
-            closing(OutputFolder(str(desk.folder / theirs), str(desk.source), sync=False))
-        done = run(*command)
-        assert (done.returncode == OK) is free
-        assert (
-            free or refusal(done) == f"Another duisign is writing to {command[3]}: wait for it, or name another folder."
-        )
-
-    def test_nor_where_a_link_leads(self, desk: Desk, closing) -> None:
+    def test_temporary_files_of_the_living_stay(self, desk: Desk) -> None:
+        """Who writes below the folder of another, or where links lead, takes nothing away from it."""
         desk.put("sub/a.xml")
-        desk.put("b.xml")
-        elsewhere = desk.folder / "elsewhere/deep"
-        elsewhere.mkdir(parents=True)
-        desk.target.mkdir()
-        (desk.target / "sub").symlink_to(elsewhere)
-        other = closing(OutputFolder(str(elsewhere.parent), str(desk.source), sync=False))
-        done = desk.sign()
-        assert done.returncode == ERROR
-        assert (
-            f"Another duisign is writing to {desk.target}/sub/: wait for it, or remove the link."
-            in done.stderr.decode()
-        )
-        assert list(desk.outputs()) == ["b.xml"]
-        other.__exit__()
-        assert desk.sign().returncode == OK
+        (desk.target / "sub").mkdir(parents=True)
+        dead, living = (desk.target / f"sub/.duisign-batch-{what}" for what in ("dead", "living"))
+        dead.write_bytes(b"<")
+
+        def pieces():
+            yield b"<a"
+            assert desk.sign().returncode == OK
+            assert living.exists()
+            assert not dead.exists()
+            yield b"/>"
+
+        replace_file(desk.target / "sub/b.xml", pieces(), living, sync=False)
+        assert desk.outputs() == {"sub/a.xml": desk.signed(), "sub/b.xml": b"<a/>"}
+
+    def test_a_file_that_was_taken_for_dead_is_made_anew(self, desk: Desk, monkeypatch) -> None:
+        path, temporary, calls = desk.folder / "a.xml", desk.folder / ".duisign-batch-a", []
+
+        def late(descriptor: int, *, wait: bool = False) -> bool:
+            if not calls:
+                calls.append(descriptor)
+                remove_dead(str(temporary))
+            return locked(descriptor, wait=wait)
+
+        calls.append(0)
+        remove_dead(str(temporary))
+        calls.clear()
+        monkeypatch.setattr("duisign.cli.files.locked", late)
+        replace_file(path, [b"<a/>"], temporary, sync=False)
+        assert len(calls) == 1
+        assert (path.read_bytes(), temporary.exists()) == (b"<a/>", False)
 
 
 class TestVerifying:

@@ -324,6 +324,21 @@ class TestStreams:
         assert not list(desk.folder.glob(".duisign*"))
 
     @pytest.mark.parametrize("workers", ["1", "2"])
+    @pytest.mark.parametrize("behind", [b"\n", b"\r\n \t\n", b" \n" * 3_000_000])
+    def test_blank_lines_keep_no_answer_back(self, desk: Desk, workers: str, behind: bytes) -> None:
+        with subprocess.Popen(
+            [*desk.signing, "--workers", workers], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        ) as process:
+            process.stdin.write(lines({"id": 1, "message": "<a/>"}) + behind)
+            process.stdin.flush()
+            # Waits for ever otherwise.
+            assert json.loads(process.stdout.readline())["id"] == 1
+            process.stdin.write(lines({"id": 2, "message": "<a/>"}))
+            process.stdin.close()
+            assert json.loads(process.stdout.readline())["line"] == 2 + behind.count(b"\n")
+            assert process.wait(120) == OK
+
+    @pytest.mark.parametrize("workers", ["1", "2"])
     def test_half_a_line_keeps_no_answer_back(self, desk: Desk, workers: str) -> None:
         with subprocess.Popen(
             [*desk.signing, "--workers", workers], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -106,7 +106,8 @@ class _Feed(Generic[_Item]):
     """The items, in chunks. `open`: there may be more. `failure`: what iterating them raised, which closed it.
 
     Of the chunk taken last, `octets`: its weight; `slow`: it was cut short because its items come slowly; `dry`:
-    because the next one is not at hand. `singly`: to be set where chunks shall be of one item.
+    because the next one is not at hand. `singly`: to be set where chunks shall be of one item. `sized`: it is known
+    how many there are, so that chunks are not larger than a share of them.
     """
 
     __slots__ = (
@@ -120,6 +121,7 @@ class _Feed(Generic[_Item]):
         "octets",
         "open",
         "singly",
+        "sized",
         "slow",
     )
 
@@ -131,6 +133,7 @@ class _Feed(Generic[_Item]):
         self._at_hand = at_hand
         # Items that are left, as far as the iterator tells; else 0 or less.
         self._left = length_hint(self.iterator)
+        self.sized = self._left > 0
         # Small at first: all workers begin at once, and the first result comes soon.
         self._size = 1
         self.open = True
@@ -318,8 +321,10 @@ def _results_of_several(
     pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0
     hold = False
-    # Not many documents yet, which take no time; and none of which it is known how long it takes.
-    few = new = True
+    # Not many documents yet, which take no time; and none of which it is known how long it takes, among who knows how
+    # many.
+    few = True
+    new = not feed.sized
     try:
         while True:
             while (
@@ -344,7 +349,7 @@ def _results_of_several(
                     break
                 if feed.slow and not few:
                     work.hand_over()
-            if not few:
+            if not few or work.long:
                 work.hand_over()
             if not pending:
                 break

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import tempfile
 import time
 from collections import Counter
@@ -23,8 +24,9 @@ from duisign.cli.files import reason, write_pieces
 __all__ = ["BatchReport", "Finished", "Spool"]
 
 _PIECE_OCTETS = 1 << 20
-_REPORT_START = b'{"command": "'
-"""How every report file begins."""
+_REPORT_START = re.compile(rb'\{"command": "(sign|verify)", "version": "[^"]*", "begun": "')
+"""How every report file begins, and no document, key or NDJSON does."""
+_START_OCTETS = 200
 
 
 @dataclass(slots=True)
@@ -157,8 +159,8 @@ def _replaceable(name: str) -> str:
     try:
         if path.is_file():
             with path.open("rb") as file:
-                start = file.read(len(_REPORT_START))
-            if start not in (b"", _REPORT_START):
+                start = file.read(_START_OCTETS)
+            if start and not _REPORT_START.match(start):
                 raise Failure(f"{name} is there already, and is no report: name another file with --report.")
     except OSError as error:
         raise Failure(f"Cannot write {name}: {reason(error)}.") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterable
@@ -43,20 +44,43 @@ class _Interruptions:
     """What SIGINT and SIGTERM do: raise at once, or behind a step that must be done as a whole."""
 
     def __init__(self) -> None:
-        self._held = self._over = False
+        self._held = self._over = self._late = False
         self._number = 0
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        """A signal came. The first one is enough: what is left to do takes no longer than the documents at work."""
-        if self._over or self._number:
+        """A signal came. The first one is enough: what is left to do takes no longer than the documents at work.
+
+        Behind the last document the first one is too late, and the second one ends the process: what is being written
+        then may be for a pipe that nobody reads.
+        """
+        if self._over:
+            if self._late:
+                signal.signal(number, signal.SIG_DFL)
+                os.kill(os.getpid(), number)
+            self._late = True
+            return
+        if self._number:
             return
         self._number = number
         if not self._held:
             self._raise(number)
 
+    def begin(self) -> None:
+        """From now on signals come here."""
+        signal.signal(signal.SIGTERM, self.handle)
+        # Not where it is ignored, as in the background of a shell.
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self.handle)
+
     def end(self) -> None:
-        """From now on they do nothing."""
+        """The last document is done."""
         self._over = True
+
+    def restore(self) -> None:
+        """From now on signals do what they did before, unless they are ignored since the first."""
+        for number, usual in ((signal.SIGTERM, signal.SIG_DFL), (signal.SIGINT, signal.default_int_handler)):
+            if signal.getsignal(number) == self.handle:
+                signal.signal(number, usual)
 
     def behind(self, step: Callable[[], None]) -> None:
         """Do a step as a whole; raises what it raises, and what came meanwhile."""
@@ -104,10 +128,7 @@ def run_batch(
     failure: Failure | ReaderGone | None = None
     number = 0
     interruptions = _Interruptions()
-    signal.signal(signal.SIGTERM, interruptions.handle)
-    # Not where it is ignored, as in the background of a shell.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, interruptions.handle)
+    interruptions.begin()
     try:
         for finished in results:
             # First, so that the report never has what could not be told.
@@ -144,6 +165,7 @@ def run_batch(
     if failure is not None:
         status = failure.status if isinstance(failure, Failure) else ExitStatus.ERROR
     report.publish(int(status), interrupted=bool(number))
+    interruptions.restore()
     if failure is not None:
         raise failure
     if number:

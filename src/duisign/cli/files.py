@@ -18,6 +18,7 @@ from duisign.limits import MAX_DOCUMENT_OCTETS
 __all__ = [
     "STANDARD_STREAM",
     "is_folder",
+    "locked",
     "note",
     "output_is_terminal",
     "printable",
@@ -25,6 +26,7 @@ __all__ = [
     "read_file",
     "read_octets",
     "reason",
+    "remove_dead",
     "replace_file",
     "too_long",
     "write_octets",
@@ -186,22 +188,65 @@ def replace_file(
 
     `sync`: wait until the octets are on the disk. `mode`: of the file, where it is not that of any new file.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     try:
         # Inside, since an interruption may come as soon as there is a file.
-        descriptor = os.open(temporary, flags, _NEW_FILE_MODE if mode is None else _PRIVATE_MODE)
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(pieces)
-            if mode is not None:
-                os.fchmod(descriptor, mode)
-            file.flush()
-            if sync:
-                os.fsync(descriptor)
-        os.replace(temporary, path)  # noqa: PTH105 - no Path is made for each of a million files
+        descriptor = _locked_file(temporary, _NEW_FILE_MODE if mode is None else _PRIVATE_MODE)
+        # The lock lasts until both are closed.
+        lock = os.dup(descriptor)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.writelines(pieces)
+                if mode is not None:
+                    os.fchmod(descriptor, mode)
+                file.flush()
+                if sync:
+                    os.fsync(descriptor)
+            os.replace(temporary, path)  # noqa: PTH105 - no Path is made for each of a million files
+        finally:
+            os.close(lock)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
         raise
+
+
+def remove_dead(temporary: str) -> None:
+    """Remove a temporary file of `replace_file`, unless the process that writes it is alive. Raises OSError."""
+    try:
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        if locked(descriptor):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(temporary)  # noqa: PTH108
+    finally:
+        os.close(descriptor)
+
+
+def locked(descriptor: int, *, wait: bool = False) -> bool:
+    """Lock an open file or folder; False if another process has. What has no locks counts as locked."""
+    import fcntl
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    except OSError:
+        # Then two at once are the user's to avoid.
+        return True
+    return True
+
+
+def _locked_file(path: str | Path, mode: int) -> int:
+    """A new file, locked so that nobody takes it for that of a dead process."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        locked(descriptor, wait=True)
+        if os.fstat(descriptor).st_nlink:
+            return descriptor
+        # Somebody did, before it was locked.
+        os.close(descriptor)
 
 
 def _shown(name: str) -> str:

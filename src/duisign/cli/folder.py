@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Self
 
 from duisign.cli.exit_status import Failure
-from duisign.cli.files import note, reason, replace_file
-from duisign.cli.folder_lock import FolderLocks
+from duisign.cli.files import locked, note, reason, remove_dead, replace_file
 
 __all__ = ["FILE_UNREADABLE", "FILE_UNWRITABLE", "FoundFile", "InputFolder", "OutputFolder"]
 
@@ -129,28 +128,27 @@ class OutputFolder:
         self._folds: dict[str, bool] = {}
         # Folders that have got a subfolder.
         self._grown: set[str] = set()
-        self._locks = FolderLocks()
         if _within(os.path.realpath(path), self._source) or _within(self._source, os.path.realpath(path)):
             raise Failure(
                 f"{path} and {source} are in one another, or the same: name a folder beside it with --output."
             )
         try:
             self._make(path)
-            # Given up when the folder is closed, or the process ends, in whatever way.
-            locked = self._locks.take(os.path.realpath(path))
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except FileExistsError:
             raise Failure(f"{path} is no folder: name one with --output.") from None
         except OSError as error:
             raise Failure(f"Cannot write to {path}: {reason(error)}.") from None
-        if not locked:
-            self._locks.close()
+        # Given up when the folder is closed, or the process ends, in whatever way.
+        if not locked(self._descriptor):
+            os.close(self._descriptor)
             raise Failure(f"Another duisign is writing to {path}: wait for it, or name another folder.")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._locks.close()
+        os.close(self._descriptor)
 
     def place(self, name: str) -> str:
         """The path of the output of the input of a name."""
@@ -165,16 +163,12 @@ class OutputFolder:
             known = self._prepared.setdefault((status.st_dev, status.st_ino), folder)
             if known != folder:
                 return f"{path} is the same folder as {self.place(known)}, which has outputs of its own: rename one."
-            real = os.path.realpath(path)
-            if _within(real, self._source):
+            if _within(os.path.realpath(path), self._source):
                 return f"{path} leads into the input folder: remove the link."
-            if not self._locks.take(real):
-                return f"Another duisign is writing to {path}: wait for it, or remove the link."
             with os.scandir(path) as entries:
                 left = [entry.path for entry in entries if entry.name.startswith(_TEMPORARY)]
-            # Of a process that was killed: nobody else writes here.
             for temporary in left:
-                os.unlink(temporary)  # noqa: PTH108
+                remove_dead(temporary)
         except OSError as error:
             return f"Cannot write to {path}: {reason(error)}."
         return None

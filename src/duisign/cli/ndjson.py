@@ -25,6 +25,8 @@ MAX_LINE_OCTETS = 4 * MAX_DOCUMENT_OCTETS
 
 _READ_OCTETS = 65536
 """Octets that are read at once: what a pipe holds."""
+_READS_AT_ONCE = 64
+"""Reads after which a line that is still not whole counts as not at hand: answers wait no longer for it."""
 _NEWLINE = b"\n"
 
 
@@ -46,7 +48,7 @@ class Lines:
         self._descriptor = descriptor
         self._name = name
         self._number = 0
-        self._complete: deque[bytes | None] = deque()
+        self._complete: deque[Line] = deque()
         # The beginning of the next line, in pieces; None: it is too long already.
         self._begun: list[bytes] | None = []
         self._begun_octets = 0
@@ -57,18 +59,17 @@ class Lines:
             if not self._complete:
                 self._read()
                 continue
-            octets = self._complete.popleft()
-            self._number += 1
-            if octets is None or octets.strip():
-                yield Line(self._number, octets)
+            yield self._complete.popleft()
 
     def at_hand(self) -> bool:
         """Whether a whole line, or the end, is there without waiting for the sender. Raises Failure."""
-        while not self._complete and not self._ended:
+        for _ in range(_READS_AT_ONCE):
+            if self._complete or self._ended:
+                return True
             if not select.select([self._descriptor], [], [], 0)[0]:
                 return False
             self._read()
-        return True
+        return bool(self._complete) or self._ended
 
     def _read(self) -> None:
         try:
@@ -94,7 +95,10 @@ class Lines:
             self._begun.append(octets)
 
     def _end_line(self) -> None:
-        self._complete.append(None if self._begun is None else b"".join(self._begun))
+        self._number += 1
+        octets = None if self._begun is None else b"".join(self._begun)
+        if octets is None or octets.strip():
+            self._complete.append(Line(self._number, octets))
         self._begun, self._begun_octets = [], 0
 
 
