@@ -158,8 +158,9 @@ def test_a_count_does_not_depend_on_what_else_is_counted():
     workload = "verify 2.8 KB"
     alone = instructions.count(f"^{workload}$", 1)[workload]
     behind_others = instructions.count("verify (0.6|2.8)|canonicalize 0.6", 1)[workload]
-    assert behind_others["duisign"] == alone["duisign"]
-    assert behind_others["lxml"] == pytest.approx(alone["lxml"], rel=0.001)
+    # A few instructions go by addresses.
+    assert behind_others["duisign"] == pytest.approx(alone["duisign"], rel=0.005)
+    assert behind_others["lxml"] == pytest.approx(alone["lxml"], rel=0.005)
     assert behind_others["python"] == pytest.approx(alone["python"], rel=0.02)
 
 
