@@ -347,6 +347,26 @@ class TestOutputFolders:
         replace_file(desk.target / "sub/b.xml", pieces(), living, sync=False)
         assert desk.outputs() == {"sub/a.xml": desk.signed(), "sub/b.xml": b"<a/>"}
 
+    def test_what_is_no_temporary_file_of_ours_stays(self, desk: Desk) -> None:
+        desk.put("a.xml")
+        desk.target.mkdir()
+        os.mkfifo(desk.target / ".duisign-batch-pipe")
+        (desk.target / ".duisign-batch-link").symlink_to(desk.folder)
+        assert desk.sign().returncode == OK
+        assert (desk.target / "a.xml").read_bytes() == desk.signed()
+        assert (desk.target / ".duisign-batch-link").is_symlink()
+
+    def test_nothing_is_left_open_where_descriptors_end(self, desk: Desk, monkeypatch) -> None:
+        def fail(descriptor: int) -> int:
+            raise OSError(24, "Too many open files")
+
+        monkeypatch.setattr(os, "dup", fail)
+        before = sorted(Path("/proc/self/fd").iterdir())
+        with pytest.raises(OSError, match="Too many open files"):
+            replace_file(desk.folder / "a.xml", [b"<a/>"], desk.folder / ".duisign-batch-a", sync=False)
+        assert sorted(Path("/proc/self/fd").iterdir()) == before
+        assert not list(desk.folder.glob("*a*"))
+
     def test_a_file_that_was_taken_for_dead_is_made_anew(self, desk: Desk, monkeypatch) -> None:
         path, temporary, calls = desk.folder / "a.xml", desk.folder / ".duisign-batch-a", []
 
@@ -356,9 +376,6 @@ class TestOutputFolders:
                 remove_dead(str(temporary))
             return locked(descriptor, wait=wait)
 
-        calls.append(0)
-        remove_dead(str(temporary))
-        calls.clear()
         monkeypatch.setattr("duisign.cli.files.locked", late)
         replace_file(path, [b"<a/>"], temporary, sync=False)
         assert len(calls) == 1

@@ -23,7 +23,7 @@ def main() -> None:
         )
         sys.exit(_ERROR)
     # What a start allocates lives until the end: looking through it for garbage, as often as it grows and once more at
-    # the exit, took a quarter of the time of a short command.
+    # the exit, took a fifth of the time of a short command.
     gc.disable()
     from duisign.cli import run
 

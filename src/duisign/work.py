@@ -342,7 +342,7 @@ def _results_of_several(
                     ahead += len(items)
                     octets += feed.octets
                 del items
-                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS and not work.long
+                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS
                 # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
                 hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
                 if feed.slow and pending and work.is_finished(pending[0][0]):

@@ -188,33 +188,36 @@ def replace_file(
 
     `sync`: wait until the octets are on the disk. `mode`: of the file, where it is not that of any new file.
     """
+    lock = None
     try:
         # Inside, since an interruption may come as soon as there is a file.
-        descriptor = _locked_file(temporary, _NEW_FILE_MODE if mode is None else _PRIVATE_MODE)
-        # The lock lasts until both are closed.
-        lock = os.dup(descriptor)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.writelines(pieces)
-                if mode is not None:
-                    os.fchmod(descriptor, mode)
-                file.flush()
-                if sync:
-                    os.fsync(descriptor)
-            os.replace(temporary, path)  # noqa: PTH105 - no Path is made for each of a million files
-        finally:
-            os.close(lock)
+        with os.fdopen(_locked_file(temporary, _NEW_FILE_MODE if mode is None else _PRIVATE_MODE), "wb") as file:
+            # The lock lasts until both are closed, and what closing the file may say comes before its name.
+            lock = os.dup(file.fileno())
+            file.writelines(pieces)
+            if mode is not None:
+                os.fchmod(lock, mode)
+            file.flush()
+            if sync:
+                os.fsync(lock)
+        os.replace(temporary, path)  # noqa: PTH105 - no Path is made for each of a million files
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)  # noqa: PTH108
         raise
+    finally:
+        if lock is not None:
+            os.close(lock)
 
 
 def remove_dead(temporary: str) -> None:
-    """Remove a temporary file of `replace_file`, unless the process that writes it is alive. Raises OSError."""
+    """Remove a temporary file of `replace_file`, unless the process that writes it is alive. Raises OSError.
+
+    What cannot be opened stays: it is gone, no such file, or somebody else's, of whom nothing is known.
+    """
     try:
-        descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except FileNotFoundError:
+        descriptor = os.open(temporary, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return
     try:
         if locked(descriptor):

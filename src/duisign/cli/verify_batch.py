@@ -41,11 +41,11 @@ def verify_folders(make: Callable[[], Examiner], names: Sequence[str], options: 
     """Verify files, and the files in folders; the exit status. `as_json`: tell of each in JSON, not of refusals."""
     folders = {name: InputFolder(name, options.pattern) for name in names if is_folder(name)}
     # Before threads begin: an interruption then ends the waiting for it.
-    streams = [_standard_input() for name in names if name == STANDARD_STREAM]
+    read = {STANDARD_STREAM: _standard_input()} if STANDARD_STREAM in names else {}
     with BatchReport("verify", _WORDS, options.report) as report:
         ending = run_batch(
             partial(_verify_file, _Examiners(make), as_json, options.report is not None),
-            _files(names, folders, iter(streams)),
+            _files(names, folders, read),
             report,
             workers=options.threads,
             weigh=lambda file: file.octets,
@@ -78,14 +78,12 @@ def verify_lines(make: Callable[[], Examiner], name: str, options: BatchOptions)
     return ending.status
 
 
-def _files(names: Sequence[str], folders: dict[str, InputFolder], streams: Iterator[FoundFile]) -> Iterator[FoundFile]:
+def _files(names: Sequence[str], folders: dict[str, InputFolder], read: dict[str, FoundFile]) -> Iterator[FoundFile]:
     for name in names:
         if name in folders:
             yield from folders[name].files()
-        elif name == STANDARD_STREAM:
-            yield next(streams)
         else:
-            yield FoundFile(name, name)
+            yield read.get(name) or FoundFile(name, name)
 
 
 def _standard_input() -> FoundFile:
