@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
@@ -62,6 +63,13 @@ def signed(signer, request_document):
 def second(smki):
     """A second User."""
     return smki.issue(entity_id=SECOND, role=XML_SIGN)
+
+
+@pytest.fixture
+def closing():
+    """Enters what is given, and leaves it when the test ends."""
+    with ExitStack() as stack:
+        yield stack.enter_context
 
 
 @pytest.fixture(scope="session")

@@ -77,15 +77,18 @@ class Desk:
         return {name: self.signed(document) for name, document in documents.items()}
 
     def signed(self, octets: bytes | None = None) -> bytes:
-        identity = self.smki.user
-        options = {"deterministic": True, "whitespace": "strip", "existing_signature": "replace"}
-        signer = duisign.Signer(identity.private_key, identity.certificate, **options)
-        return signer.sign(self.document if octets is None else octets)
+        return signed_by(self.smki, self.document if octets is None else octets)
 
     def outputs(self) -> dict[str, bytes]:
         """The files below the output folder, hidden ones too, by relative name."""
         files = (path for path in self.target.rglob("*") if not path.is_dir())
         return {str(path.relative_to(self.target)): path.read_bytes() for path in files}
+
+
+def signed_by(smki: Smki, document: bytes) -> bytes:
+    """What the command line makes of a document with --deterministic."""
+    options = {"deterministic": True, "whitespace": "strip", "existing_signature": "replace"}
+    return duisign.Signer(smki.user.private_key, smki.user.certificate, **options).sign(document)
 
 
 def run(*arguments: str | Path, **options: object) -> Done[bytes]:

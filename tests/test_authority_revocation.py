@@ -13,6 +13,7 @@ import duisign
 from duisign import RemotePartyRole, SmkiTrust, Verifier
 from duisign.testing import TEST_POLICY_OID, Identity, Smki
 from forgery import forge
+from trust_stores import trust_of_files
 
 PEM = Encoding.PEM
 DAY = dt.timedelta(days=1)
@@ -60,14 +61,7 @@ OPTIONS = [{}, {"dangerously_accept_unknown_revocation": True}]
 class TestOneCertificate:
     def test_a_reload_with_a_crl_that_revokes_the_ca(self, smki, tmp_path, warm, options):
         smki.write(tmp_path)
-        trust = SmkiTrust(
-            [tmp_path / "root.pem"],
-            [tmp_path / "issuing-ca.pem"],
-            [tmp_path / "user.pem"],
-            [tmp_path],
-            policies=[TEST_POLICY_OID],
-            **options,
-        )
+        trust = trust_of_files(tmp_path, **options)
         if warm:
             assert verdict(trust, smki.user) == smki.issuing_ca.certificate.serial_number
         revoking = smki.crl([smki.issuing_ca], issuer=smki.root, number=2)

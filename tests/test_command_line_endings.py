@@ -7,12 +7,13 @@ import os
 import signal
 import subprocess
 import time
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from duisign.cli.batch_run import _Interruptions
+from duisign.cli import verify_batch
+from duisign.cli.batch_options import BatchOptions
+from duisign.cli.batch_run import Ending, _Interruptions
 from duisign.cli.exit_status import Failure
 from duisign.cli.folder import InputFolder, OutputFolder
 from duisign.testing import Smki
@@ -27,13 +28,6 @@ def desk(smki: Smki, request_document: bytes, tmp_path: Path) -> Desk:
 @pytest.fixture
 def many(desk: Desk) -> dict[str, bytes]:
     return desk.put_many()
-
-
-@pytest.fixture
-def closing():
-    """Enters what is given, and leaves it when the test ends."""
-    with ExitStack() as stack:
-        yield stack.enter_context
 
 
 class TestReports:
@@ -249,3 +243,10 @@ class TestInterruptions:
             # Not communicate(), which would end the input.
             assert process.wait(120) in [128 + signal.SIGINT, *(-number for number in numbers)]
             assert (process.stdout.read(), b"Traceback" in process.stderr.read()) == (b"", False)
+
+    @pytest.mark.parametrize("interrupted", [False, True])
+    def test_names_are_missed_by_whole_batches_alone(self, desk: Desk, monkeypatch, capsys, interrupted: bool) -> None:
+        monkeypatch.setattr(verify_batch, "run_batch", lambda *_, **__: Ending(ERROR, interrupted))
+        options = BatchOptions(workers=1, glob=None, report=None)
+        assert verify_batch.verify_folders(lambda: None, [str(desk.source)], options, as_json=True) == ERROR
+        assert ("No file in" in capsys.readouterr().err) is not interrupted

@@ -14,7 +14,6 @@ import struct
 import subprocess
 import termios
 import threading
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -33,13 +32,6 @@ def desk(smki: Smki, request_document: bytes, tmp_path: Path) -> Desk:
 @pytest.fixture
 def many(desk: Desk) -> dict[str, bytes]:
     return desk.put_many()
-
-
-@pytest.fixture
-def closing():
-    """Enters what is given, and leaves it when the test ends."""
-    with ExitStack() as stack:
-        yield stack.enter_context
 
 
 class TestSigning:

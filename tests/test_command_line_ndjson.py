@@ -21,14 +21,11 @@ import duisign
 from duisign.cli import ndjson
 from duisign.cli.ndjson import Lines, MessageLine
 from duisign.testing import Smki
+from folder_desk import COMMAND, ERROR, KEY_MISSING, NOT_VALID, OK, Done, signed_by
 
-OK, ERROR, KEY_MISSING, NOT_VALID = 0, 2, 3, 10
-COMMAND = [sys.executable, "-m", "duisign"]
 ENVIRONMENT = {**os.environ, "PYTHONWARNINGS": "error"}
 NO_OBJECT = 'The line is no JSON object such as {"id": 1, "message": "<xml/>"}, each name once.'
 NO_MESSAGE = "The line has no message that is a string: XML, or its octets in base64."
-
-Done = subprocess.CompletedProcess
 
 
 @dataclass(frozen=True)
@@ -49,9 +46,7 @@ class Desk:
         return [*COMMAND, "verify", "--ndjson", "--cert", self.folder]
 
     def signed(self, document: bytes) -> bytes:
-        identity = self.smki.user
-        options = {"deterministic": True, "whitespace": "strip", "existing_signature": "replace"}
-        return duisign.Signer(identity.private_key, identity.certificate, **options).sign(document)
+        return signed_by(self.smki, document)
 
 
 @pytest.fixture

@@ -10,10 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import duisign
-from duisign import SmkiTrust, Verifier
-from duisign.testing import TEST_POLICY_OID
+from duisign import Verifier
 from forgery import forge
-from trust_stores import DAY, EUI, XML_SIGN, make_trust, refused
+from trust_stores import DAY, EUI, XML_SIGN, make_trust, refused, trust_of_files
 
 
 class TestRevocation:
@@ -156,13 +155,7 @@ class TestRevocation:
     @pytest.mark.parametrize("spoil", [lambda pem: pem[:-12], lambda pem: pem.replace(b"X509 CRL", b"CRL")])
     def test_crls_that_are_cut_short_or_mislabelled_are_refused(self, smki, tmp_path, spoil):
         smki.write(tmp_path)
-        trust = SmkiTrust(
-            [tmp_path / "root.pem"],
-            [tmp_path / "issuing-ca.pem"],
-            [tmp_path / "user.pem"],
-            [tmp_path],
-            policies=[TEST_POLICY_OID],
-        )
+        trust = trust_of_files(tmp_path)
         newer = smki.crl([smki.user], number=2).public_bytes(serialization.Encoding.PEM)
         (tmp_path / "newer.pem").write_bytes(spoil(newer))
         with pytest.raises(duisign.ConfigurationError) as caught:

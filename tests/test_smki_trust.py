@@ -17,7 +17,7 @@ import duisign
 from duisign import KeyRing, PinnedCertificates, SmkiTrust, Verifier
 from duisign.testing import TEST_POLICY_OID, Identity, Smki
 from forgery import forge
-from trust_stores import DAY, EUI, XML_SIGN, make_trust, refused
+from trust_stores import DAY, EUI, XML_SIGN, make_trust, refused, trust_of_files
 
 
 def test_a_valid_path_verifies(smki):
@@ -207,13 +207,7 @@ class TestSources:
 
     def test_reload_is_all_or_nothing(self, smki, tmp_path):
         smki.write(tmp_path)
-        trust = SmkiTrust(
-            [tmp_path / "root.pem"],
-            [tmp_path / "issuing-ca.pem"],
-            [tmp_path / "user.pem"],
-            [tmp_path],
-            policies=[TEST_POLICY_OID],
-        )
+        trust = trust_of_files(tmp_path)
         document = forge(smki.user)
         Verifier(trust).verify(document)
         crl = tmp_path / "issuing-ca.crl.pem"

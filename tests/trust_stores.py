@@ -23,6 +23,12 @@ def make_trust(smki, *identities, crls=None, **options):
     return SmkiTrust([smki.root.certificate], [smki.issuing_ca.certificate], known, crls, **options)
 
 
+def trust_of_files(folder, **options):
+    """A store that reads what `Smki.write` has written, and can read it again."""
+    files = [[folder / name] for name in ("root.pem", "issuing-ca.pem", "user.pem")]
+    return SmkiTrust(*files, [folder], policies=[TEST_POLICY_OID], **options)
+
+
 def refused(trust, identity, error, code, check="certificate"):
     with pytest.raises(error) as caught:
         Verifier(trust).verify(forge(identity))
