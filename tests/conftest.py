@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 import duisign
+from batch_threads import own_threads
 from duisign.testing import Smki, make_samples
 from interop import peers
 from key_rings import SECOND, XML_SIGN
@@ -63,6 +64,14 @@ def signed(signer, request_document):
 def second(smki):
     """A second User."""
     return smki.issue(entity_id=SECOND, role=XML_SIGN)
+
+
+@pytest.fixture
+def no_thread_left():
+    """That a batch leaves none behind, however it ends."""
+    assert own_threads() == []
+    yield
+    assert own_threads() == []
 
 
 @pytest.fixture
