@@ -125,3 +125,13 @@ def wait_for(condition) -> None:
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.002)
+
+
+def wait_until_asleep(pid: int) -> None:
+    """Until a process sleeps, and stays so: Python does not see a signal that comes just before a call that blocks."""
+    asleep = 0
+    while asleep < 10:
+        time.sleep(0.01)
+        # The third field of proc(5)'s stat, after the name in parentheses.
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        asleep = asleep + 1 if state == "S" else 0

@@ -43,6 +43,7 @@ from command_line import (
 from duisign import KeyInfo, Profile, canonicalize
 from duisign.cli.credentials import load_private_key, load_signing_certificate
 from duisign.testing import Smki
+from folder_desk import wait_until_asleep
 
 START_SECONDS = 0.35
 START_TRIES = 60
@@ -51,11 +52,6 @@ START_TRIES = 60
 @pytest.fixture
 def desk(smki: Smki, request_document: bytes, signed: bytes, tmp_path: Path) -> Desk:
     return Desk.create(tmp_path, smki, request_document, signed)
-
-
-def process_state(pid: int) -> str:
-    """R for running, S for sleeping and so on: the third field of proc(5)'s stat, after the name in parentheses."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
 
 
 def pem(key: PrivateKeyTypes) -> bytes:
@@ -421,11 +417,7 @@ class TestProcess:
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process,
             pipe.open("wb"),  # waits for the reader
         ):
-            # Until it sleeps in read(): Python does not see a signal that comes just before a call that blocks.
-            asleep = 0
-            while asleep < 10:
-                time.sleep(0.01)
-                asleep = asleep + 1 if process_state(process.pid) == "S" else 0
+            wait_until_asleep(process.pid)
             process.send_signal(signal.SIGINT)
             output, errors = process.communicate(timeout=120)
         assert (process.returncode, output) == (130, b"")

@@ -17,7 +17,20 @@ from duisign.cli.batch_run import Ending, _Interruptions
 from duisign.cli.exit_status import Failure
 from duisign.cli.folder import InputFolder, OutputFolder
 from duisign.testing import Smki
-from folder_desk import COMMAND, ENVIRONMENT, ERROR, MANY, OK, Desk, refusal, report, run, said, wait_for
+from folder_desk import (
+    COMMAND,
+    ENVIRONMENT,
+    ERROR,
+    MANY,
+    OK,
+    Desk,
+    refusal,
+    report,
+    run,
+    said,
+    wait_for,
+    wait_until_asleep,
+)
 
 
 @pytest.fixture
@@ -63,11 +76,11 @@ class TestReports:
         os.mkfifo(pipe)
         command = [*COMMAND, *desk.signing("--report", pipe)]
         with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
-            # Until it sleeps in openat(2) of the pipe.
-            wait_for(lambda: Path(f"/proc/{process.pid}/wchan").read_text() in ("wait_for_partner", "fifo_open"))
-            process.send_signal(number)
-            wait_for(lambda: Path(f"/proc/{process.pid}/wchan").read_text() in ("wait_for_partner", "fifo_open"))
-            process.send_signal(number)
+            wait_for(lambda: (desk.target / "a.xml").exists())
+            for _ in range(2):
+                # In the opening of the pipe.
+                wait_until_asleep(process.pid)
+                process.send_signal(number)
             assert process.wait(120) == -number
         assert desk.outputs() == {"a.xml": desk.signed()}
 
@@ -236,8 +249,8 @@ class TestInterruptions:
         with subprocess.Popen(
             command, env=ENVIRONMENT, stdin=subprocess.PIPE, stderr=subprocess.PIPE, stdout=subprocess.PIPE
         ) as process:
-            # Until it sleeps in read(2) of the descriptor 0, and not in what comes before.
-            wait_for(lambda: Path(f"/proc/{process.pid}/syscall").read_text().startswith("0 0x0 "))
+            # In the reading of its input.
+            wait_until_asleep(process.pid)
             for number in numbers:
                 process.send_signal(number)
             # Not communicate(), which would end the input.
