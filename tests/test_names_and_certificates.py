@@ -66,7 +66,7 @@ def name(*parts):
 def test_written_names_read_back_as_the_same_name(parts):
     written = rfc2253(name(*parts))
     assert not {"Cc", "Cf", "Zl", "Zp"} & set(map(unicodedata.category, written))
-    assert parse_name(written) == comparable_name(name(*parts))
+    assert parse_name(written) == comparable_name(name(*parts).public_bytes())
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_a_bit_string_is_written_as_hexadecimal_der(smki):
     ],
 )
 def test_spellings_of_one_name(text):
-    assert parse_name(text) == comparable_name(name(("OU", "07"), ("CN", "Z1")))
+    assert parse_name(text) == comparable_name(name(("OU", "07"), ("CN", "Z1")).public_bytes())
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,21 @@ def test_spellings_of_one_name(text):
     ["OU=07,CN=Z1", "CN=Z1+OU=07", "CN=Z1", "CN=Z 1,OU=07", "CN=Z1,OU=7", "CN=Z1,OU=07,OU=07", "CN=#03020041,OU=07"],
 )
 def test_other_names_differ(text):
-    assert parse_name(text) != comparable_name(name(("OU", "07"), ("CN", "Z1")))
+    assert parse_name(text) != comparable_name(name(("OU", "07"), ("CN", "Z1")).public_bytes())
+
+
+ARCS = st.lists(st.integers(0, 2**40), min_size=1, max_size=5)
+ROOTS = st.one_of(st.tuples(st.sampled_from([0, 1]), st.integers(0, 39)), st.tuples(st.just(2), st.integers(0, 2**40)))
+
+
+@given(types=st.lists(st.tuples(ROOTS, ARCS), min_size=1, max_size=3, unique_by=str))
+def test_attribute_types_are_read_as_cryptography_writes_them(types):
+    """Several attributes in one relative name, which DER sorts in its own way."""
+    dotted = [".".join(map(str, (*root, *arcs))) for root, arcs in types]
+    made = [x509.NameAttribute(x509.ObjectIdentifier(one), f"Value {number}") for number, one in enumerate(dotted)]
+    whole = x509.Name([x509.RelativeDistinguishedName(made)])
+    expected = frozenset((one, f"value {number}") for number, one in enumerate(dotted))
+    assert comparable_name(whole.public_bytes()) == (expected,) == parse_name(rfc2253(whole))
 
 
 @given(text=st.text(max_size=40))
@@ -149,7 +163,7 @@ class TestOrganisationCertificates:
         assert facts.role is RemotePartyRole.XML_SIGN
         assert facts.entity_id == smki.user.entity_id
         assert facts.serial_number == smki.user.certificate.serial_number
-        assert facts.issuer == comparable_name(smki.issuing_ca.certificate.subject)
+        assert facts.issuer == comparable_name(smki.issuing_ca.certificate.subject.public_bytes())
         assert len(facts.key_identifier) == 8
         assert OrganisationCertificate(smki.dcc.certificate).role is RemotePartyRole.DSP_XML_SIGN
         assert OrganisationCertificate(smki.issuing_ca.certificate).entity_id is None
@@ -201,6 +215,33 @@ class TestOrganisationCertificates:
         else:
             code = None
         assert code in (None, "certificate-malformed", "key-curve")
+
+    def test_an_issuer_is_kept_for_all_whom_it_certified_and_few_are(self, smki, monkeypatch):
+        known = {}
+        monkeypatch.setattr("duisign.organisation_certificate._KNOWN_ISSUERS", known)
+        monkeypatch.setattr("duisign.organisation_certificate._MAX_KNOWN_ISSUERS", 2)
+        for number in range(5):
+            issuer = smki.issue_authority(common_name=f"CA {number}")
+            expected = comparable_name(issuer.certificate.subject.public_bytes())
+            one, other = (
+                OrganisationCertificate(smki.issue(entity_id=smki.user.entity_id, role=0x87, issuer=issuer).certificate)
+                for _ in range(2)
+            )
+            assert one.issuer is other.issuer
+            assert one.issuer == expected
+            assert 0 < len(known) <= 2
+
+    def test_an_issuer_that_cannot_be_read_is_refused_each_time(self, smki, monkeypatch):
+        known = {}
+        monkeypatch.setattr("duisign.organisation_certificate._KNOWN_ISSUERS", known)
+        der = smki.user.certificate.public_bytes(serialization.Encoding.DER)
+        word = smki.issuing_ca.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value.encode()
+        broken = x509.load_der_x509_certificate(der.replace(word, b"\xff" * len(word)))
+        for _ in range(2):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                OrganisationCertificate(broken)
+            assert caught.value.code == "certificate-malformed"
+        assert known == {}
 
     def test_without_key_usage_a_certificate_does_not_sign(self, smki):
         key = ec.generate_private_key(ec.SECP256R1())

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from cryptography import x509
 
-__all__ = ["der_element", "read_der", "read_pem", "read_pem_bundle"]
+__all__ = ["der_element", "issuer_and_subject", "read_der", "read_pem", "read_pem_bundle"]
 
 _BLOCK = re.compile(rb"-----BEGIN (?:X509 )?CERTIFICATE-----(.*?)-----END", re.DOTALL)
 _INTEGER, _VERSION = 0x02, 0xA0
@@ -60,9 +60,24 @@ def _certificates_in(pem: bytes) -> list[bytes]:
     return [binascii.a2b_base64(body) for body in _BLOCK.findall(pem)]
 
 
+def _behind_version(der: bytes) -> bytes:
+    """What TBSCertificate holds from the serial number on; ValueError for what is cut short."""
+    to_be_signed = der_element(der_element(der)[1])[1]
+    tag, _, rest = der_element(to_be_signed)
+    return rest if tag == _VERSION else to_be_signed
+
+
 def _has_positive_serial(der: bytes) -> bool:
     """Whether the serial number is positive; ValueError for what is cut short."""
-    tag, contents, rest = der_element(der_element(der_element(der)[1])[1])
-    if tag == _VERSION:
-        tag, contents, _ = der_element(rest)
+    tag, contents, _ = der_element(_behind_version(der))
     return tag == _INTEGER and any(contents) and not contents[0] & 0x80
+
+
+def issuer_and_subject(der: bytes) -> tuple[bytes, bytes]:
+    """The DER of the names in that of a certificate which cryptography has read (RFC 5280 section 4.1)."""
+    signature = der_element(_behind_version(der))[2]
+    from_issuer = der_element(signature)[2]
+    validity = der_element(from_issuer)[2]
+    from_subject = der_element(validity)[2]
+    rest = der_element(from_subject)[2]
+    return from_issuer[: len(from_issuer) - len(validity)], from_subject[: len(from_subject) - len(rest)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,9 @@ DistinguishedName = tuple[frozenset[tuple[str, str]], ...]
 
 MAX_NAME_CHARACTERS = 1024
 """Characters of a name's text: genuine issuers have about ten."""
+
+_CACHED_TYPES = 64
+"""Attribute types whose OIDs are kept as text: genuine names have three."""
 
 _KEYWORDS = {
     "CN": "2.5.4.3",
@@ -50,12 +54,8 @@ _STRING_TAGS = {
 
 def _value_der(attribute: x509.NameAttribute[str | bytes]) -> bytes:
     """The DER of an attribute value: what follows the OID in Name > RDN > AttributeTypeAndValue."""
-    return _value_of(der_element(der_element(x509.Name([attribute]).public_bytes())[1])[1])
-
-
-def _value_of(attribute: bytes) -> bytes:
-    """The DER of the value in that of an AttributeTypeAndValue."""
-    return der_element(der_element(attribute)[1])[2]
+    relative = der_element(der_element(x509.Name([attribute]).public_bytes())[1])[1]
+    return der_element(der_element(relative)[1])[2]
 
 
 def _normalized(value: str) -> str:
@@ -71,17 +71,31 @@ def _comparable_der(der: bytes) -> str:
     return f"#{der.hex()}" if encoding is None else _normalized(contents.decode(encoding))
 
 
-def comparable_name(name: x509.Name) -> DistinguishedName:
-    """The name of a certificate in the form of `parse_name`."""
-    rest = der_element(name.public_bytes())[1]
+@functools.lru_cache(maxsize=_CACHED_TYPES)
+def _dotted(oid: bytes) -> str:
+    """An OID's text from the contents of its DER (X.690 clause 8.19)."""
+    arcs = [0]
+    for octet in oid:
+        arcs[-1] = arcs[-1] << 7 | octet & 0x7F
+        if not octet & 0x80:
+            arcs.append(0)
+    # The first two arcs are in one number; only the third root has more than 40 below it.
+    root = min(arcs[0] // 40, 2)
+    return ".".join(map(str, (root, arcs[0] - 40 * root, *arcs[1:-1])))
+
+
+def comparable_name(der: bytes) -> DistinguishedName:
+    """The name of a certificate or CRL, in DER that cryptography has read, in the form of `parse_name`."""
+    rest = der_element(der)[1]
     parts = []
-    for rdn in name.rdns:
-        _, contents, rest = der_element(rest)
-        # Of several attributes DER has an order of its own.
-        values = map(_value_der, rdn) if len(list(rdn)) > 1 else [_value_of(contents)]
-        parts.append(
-            frozenset((one.oid.dotted_string, _comparable_der(der)) for one, der in zip(rdn, values, strict=True))
-        )
+    while rest:
+        _, relative, rest = der_element(rest)
+        attributes = []
+        while relative:
+            _, attribute, relative = der_element(relative)
+            _, oid, value = der_element(attribute)
+            attributes.append((_dotted(oid), _comparable_der(value)))
+        parts.append(frozenset(attributes))
     return tuple(parts)
 
 

@@ -14,15 +14,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from duisign.certificate_octets import read_der, read_pem_bundle
-from duisign.distinguished_name import comparable_name, rfc2253
+from duisign.certificate_octets import issuer_and_subject, read_der, read_pem_bundle
+from duisign.distinguished_name import DistinguishedName, comparable_name, rfc2253
 from duisign.errors import CertificateError, ConfigurationError
 from duisign.remote_party_role import RemotePartyRole
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-    from duisign.distinguished_name import DistinguishedName
 
 __all__ = [
     "Authority",
@@ -33,8 +31,15 @@ __all__ = [
     "load_public_key",
 ]
 
-Authority = tuple["DistinguishedName", bytes]
+Authority = tuple[DistinguishedName, bytes]
 """A CA as far as CRLs go: its name, and its public key as an uncompressed point. Its certificate may be renewed."""
+
+_KNOWN_ISSUERS: dict[bytes, DistinguishedName] = {}
+"""Issuers by their DER, shared by all whom they certified: a store of thousands has few, and reading a name takes a
+good part of the time that a certificate does."""
+
+_MAX_KNOWN_ISSUERS = 64
+"""Issuers, behind which all are forgotten: messages carry certificates too."""
 
 _ROLE = re.compile(r"[0-9A-Fa-f]{2}")
 _EUI64_OCTETS = 8
@@ -139,10 +144,11 @@ class OrganisationCertificate:
 
     def _read(self, certificate: x509.Certificate) -> None:
         self.serial_number = certificate.serial_number
-        self.issuer = comparable_name(certificate.issuer)
+        issuer_der, subject_der = issuer_and_subject(self._der)
+        self.issuer = _KNOWN_ISSUERS.get(issuer_der) or _issuer(certificate, issuer_der)
         # Made anew by each access.
         subject = certificate.subject
-        self.subject = comparable_name(subject)
+        self.subject = comparable_name(subject_der)
         self.fingerprint = sha256(self._der).digest()
         self.organizational_unit = _organizational_unit(subject)
         self.role = _role(self.organizational_unit)
@@ -249,6 +255,17 @@ class OrganisationCertificate:
     def signs(self) -> bool:
         """Whether keyUsage has digitalSignature."""
         return self._signs
+
+
+def _issuer(certificate: x509.Certificate, der: bytes) -> DistinguishedName:
+    """The issuer's name, read for the first time; raises what `is_unreadable` knows."""
+    # As cryptography has it too, which reports and refusals quote.
+    _ = certificate.issuer
+    name = comparable_name(der)
+    if len(_KNOWN_ISSUERS) >= _MAX_KNOWN_ISSUERS:
+        _KNOWN_ISSUERS.clear()
+    _KNOWN_ISSUERS[der] = name
+    return name
 
 
 def _organizational_unit(subject: x509.Name) -> str | None:

@@ -177,7 +177,7 @@ def _issuer_of(found: FoundRevocationList) -> DistinguishedName:
     try:
         # The text too, which those get who are told what else is wrong with the CRL.
         rfc2253(found.crl.issuer)
-        return comparable_name(found.crl.issuer)
+        return comparable_name(found.crl.issuer.public_bytes())
     except Exception as error:
         if not is_unreadable(error):
             raise
