@@ -17,7 +17,7 @@ from duisign._byte_text cimport (
     read_value, starts_name,
 )
 from duisign._octets cimport put, put_octet
-from duisign._pointers cimport Key, Order, pointers_add, pointers_sort
+from duisign._pointers cimport Key, Order, are_many, item_ahead, pointers_add, pointers_sort, prefetch
 
 cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
 cdef const char* XMLNS_NAMESPACE = b"http://www.w3.org/2000/xmlns/"
@@ -205,6 +205,8 @@ cdef void put_namespaces(Lane* lane, Bindings* stack, int first) noexcept nogil:
         pointers_add(&lane.sorted, &stack.items[index])
     pointers_sort(&lane.sorted, by_bound_prefix, bound_prefix_key)
     for index in range(lane.sorted.count):
+        if are_many(&lane.sorted):
+            prefetch((<const Binding*> item_ahead(&lane.sorted, index)).prefix.octets)
         item = <const Binding*> lane.sorted.items[index]
         put(lane.out, b" xmlns", 6)
         if item.prefix.length:
@@ -221,6 +223,9 @@ cdef void put_attributes(Lane* lane) noexcept nogil:
     cdef int index
     cdef const Attribute* attribute
     for index in range(lane.sorted.count):
+        if are_many(&lane.sorted):
+            # The value stands behind the name.
+            prefetch((<const Attribute*> item_ahead(&lane.sorted, index)).name.octets)
         attribute = <const Attribute*> lane.sorted.items[index]
         put_octet(lane.out, c" ")
         put(lane.out, attribute.name.octets, attribute.name.length)

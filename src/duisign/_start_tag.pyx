@@ -13,7 +13,7 @@ from duisign._bindings cimport (
     Binding, Bindings, Text, bind, bound_index, bound_uri, differ, expanded_name_key, ordered, text_key, text_of,
 )
 from duisign._octets cimport put, put_attribute_value, put_octet
-from duisign._pointers cimport pointers_add, pointers_sort
+from duisign._pointers cimport are_many, item_ahead, pointers_add, pointers_sort, prefetch
 
 
 cdef const char* DSIG = b"http://www.w3.org/2000/09/xmldsig#"
@@ -137,6 +137,7 @@ cdef void put_namespaces(Walk* walk, Bindings* stack, int first, bint apex) noex
     """Write the bindings from index `first` up, by prefix; at an apex only those that hold and bind something."""
     cdef int index
     cdef Binding* item
+    cdef const Binding* ahead
     walk.namespaces.count = 0
     for index in range(first, stack.count):
         item = &stack.items[index]
@@ -145,6 +146,10 @@ cdef void put_namespaces(Walk* walk, Bindings* stack, int first, bint apex) noex
         pointers_add(&walk.namespaces, item)
     pointers_sort(&walk.namespaces, by_prefix, prefix_key)
     for index in range(walk.namespaces.count):
+        if are_many(&walk.namespaces):
+            ahead = <const Binding*> item_ahead(&walk.namespaces, index)
+            prefetch(ahead.prefix.octets)
+            prefetch(ahead.uri.octets)
         item = <Binding*> walk.namespaces.items[index]
         put(walk.out, b" xmlns", 6)
         if item.prefix.length != 0:
@@ -180,8 +185,13 @@ cdef void inherit_xml_attributes(Walk* walk, const xmlNode* apex) noexcept nogil
 cdef void put_attributes(Walk* walk) noexcept nogil:
     cdef int index
     cdef const xmlAttr* attribute
+    cdef const xmlAttr* ahead
     cdef const xmlNode* child
     for index in range(walk.attributes.count):
+        if are_many(&walk.attributes):
+            ahead = <const xmlAttr*> item_ahead(&walk.attributes, index)
+            prefetch(ahead.name)
+            prefetch(ahead.children)
         attribute = <const xmlAttr*> walk.attributes.items[index]
         put_octet(walk.out, c" ")
         put_name(walk.out, attribute.ns, attribute.name)
