@@ -249,6 +249,10 @@ def many_attributes(count):
     return "<a" + "".join(f" b{number}='1'" for number in reversed(range(count))) + "/>"
 
 
+def many_that_begin_alike(count):
+    return "<a" + "".join(f" longname{number}='1'" for number in reversed(range(count))) + "/>"
+
+
 def many_namespaces(count):
     names = "".join(f" xmlns:p{number}='urn:{number}'" for number in reversed(range(count)))
     return f"<a{names}>" + "".join(f"<p{number}:b/>" for number in range(count)) + "</a>"
@@ -269,7 +273,15 @@ def open_comment(count):
 @pytest.mark.timed
 @pytest.mark.parametrize("options", [(0, False, True), (2, True, True)], ids=str)
 @pytest.mark.parametrize(
-    "shape", [many_attributes, many_namespaces, many_comments_in_leaves, many_sections, open_comment]
+    "shape",
+    [
+        many_attributes,
+        many_that_begin_alike,
+        many_namespaces,
+        many_comments_in_leaves,
+        many_sections,
+        open_comment,
+    ],
 )
 def test_cost_is_in_proportion_to_size(shape, options):
     small, large = (shape(count).encode() for count in (1_000, 16_000))

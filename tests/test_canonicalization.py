@@ -259,6 +259,51 @@ def test_names_that_begin_alike_are_in_order(seed):
             assert canonical_document(document, 2 * number, False, False, 256, False)[0] == expected
 
 
+def stems(differing):
+    """Beginnings of eight octets, of which so many differ."""
+    return ["b" * number + "a" * (differing - number) + "k" * (8 - differing) for number in range(differing + 1)]
+
+
+def written(names, declared):
+    """A document of one element with these attributes, or with declarations of these prefixes."""
+    parts = (f'xmlns:{name}="urn:{name}"' if declared else f'{name}="1"' for name in names)
+    return f"<a {' '.join(parts)}/>".encode()
+
+
+def check_both_lanes(document):
+    expected = etree.tostring(etree.fromstring(document).getroottree(), method="c14n")
+    assert canonicalize(document, C14N) == expected
+    assert canonical_document(document, 0, False, False, 256, False)[0] == expected
+
+
+@pytest.mark.parametrize("differing", range(1, 9))
+@pytest.mark.parametrize("declared", [False, True])
+def test_names_of_which_some_begin_alike(differing, declared):
+    """Any number of the first eight octets differs; one that stands twice is found wherever it belongs."""
+    chance = random.Random(differing)
+    names = [f"{stem}{number}" for stem in stems(differing) for number in range(12)]
+    chance.shuffle(names)
+    check_both_lanes(written(names, declared))
+    for stem in stems(differing):
+        twice = [*names, f"{stem}7"]
+        chance.shuffle(twice)
+        assert canonical_document(written(twice, declared), 0, False, False, 256, False) == "malformed"
+        if not declared:
+            with pytest.raises(duisign.DocumentError):
+                canonicalize(written(twice, declared))
+
+
+@pytest.mark.parametrize("place", range(8))
+@pytest.mark.parametrize("letter", ["a", "z"])
+@pytest.mark.parametrize("declared", [False, True])
+def test_one_name_that_differs_in_one_octet(place, letter, declared):
+    names = [f"kkkkkkkk{number}" for number in range(20)]
+    for index in range(20):
+        other = list(names)
+        other[index] = f"{'k' * place}{letter}{'k' * (7 - place)}{index}"
+        check_both_lanes(written(other, declared))
+
+
 @pytest.mark.parametrize("count", [2, 3, 16, 17, 18, 100])
 @pytest.mark.parametrize("prefixed", [False, True])
 def test_one_that_stands_twice_among_many_is_found(count, prefixed):

@@ -19,6 +19,7 @@ import duisign
 from duisign import PinnedCertificates, RemotePartyRole
 from duisign._request_id import identifier_parts
 from duisign.certificate_index import CertificateIndex
+from duisign.certificate_octets import der_element, issuer_and_subject
 from duisign.distinguished_name import comparable_name, parse_name, rfc2253
 from duisign.organisation_certificate import OrganisationCertificate
 from duisign.trust import Signatory
@@ -46,6 +47,10 @@ def near_request_ids(draw):
         "replace": text[:where] + what + text[where + 1 :],
         "around": f"{what}{text}{what}",
     }[edit]
+
+
+def sequence(contents):
+    return (b"\x30\x81%c" if len(contents) < 256 else b"\x30\x82\x01%c") % (len(contents) & 0xFF) + contents
 
 
 def name(*parts):
@@ -151,6 +156,11 @@ def test_attribute_types_are_read_as_cryptography_writes_them(types):
     assert comparable_name(whole.public_bytes()) == (expected,) == parse_name(rfc2253(whole))
 
 
+def test_octets_behind_a_value_are_refused():
+    with pytest.raises(ValueError, match="behind"):
+        parse_name("CN=#0c025a3100")
+
+
 @given(text=st.text(max_size=40))
 def test_parsing_any_text_gives_a_name_or_a_value_error(text):
     with contextlib.suppress(ValueError):
@@ -242,6 +252,37 @@ class TestOrganisationCertificates:
                 OrganisationCertificate(broken)
             assert caught.value.code == "certificate-malformed"
         assert known == {}
+
+    def test_an_issuer_that_cryptography_alone_cannot_read_is_refused_each_time(self, smki, monkeypatch):
+        """A T61String with an octet that is no ASCII, for cryptography no text; libxml2's names have Latin-1 there."""
+        known = {}
+        monkeypatch.setattr("duisign.organisation_certificate._KNOWN_ISSUERS", known)
+        der = smki.user.certificate.public_bytes(serialization.Encoding.DER)
+        name = smki.issuing_ca.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value.encode()
+        word = bytes([0x0C, len(name)]) + name
+        assert word in der
+        broken = x509.load_der_x509_certificate(der.replace(word, bytes([0x14, len(name)]) + name[:-1] + b"\xe9"))
+        assert comparable_name(issuer_and_subject(broken.public_bytes(serialization.Encoding.DER))[0])
+        for _ in range(2):
+            with pytest.raises(duisign.ConfigurationError) as caught:
+                OrganisationCertificate(broken)
+            assert caught.value.code == "certificate-malformed"
+        assert known == {}
+
+    def test_names_of_a_certificate_of_version_1(self, smki):
+        """Which has neither a version nor extensions in it."""
+        outer = der_element(smki.user.certificate.public_bytes(serialization.Encoding.DER))[1]
+        _, inner, signature = der_element(outer)
+        _, _, fields = der_element(inner)
+        extensions = fields
+        # Serial number, algorithm, issuer, validity, subject, key.
+        for _ in range(6):
+            extensions = der_element(extensions)[2]
+        fields = fields[: len(fields) - len(extensions)]
+        certificate = x509.load_der_x509_certificate(sequence(sequence(fields) + signature))
+        assert certificate.version is x509.Version.v1
+        facts, whole = OrganisationCertificate(certificate), OrganisationCertificate(smki.user.certificate)
+        assert (facts.issuer, facts.subject, facts.role) == (whole.issuer, whole.subject, whole.role)
 
     def test_without_key_usage_a_certificate_does_not_sign(self, smki):
         key = ec.generate_private_key(ec.SECP256R1())
