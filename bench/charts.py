@@ -51,7 +51,7 @@ WAYS: dict[str, dict[str, Any]] = {
 PART_COLOURS = {
     bench_parts.ECDSA: "#c9c9c9",
     "parse": "#8ecae6",
-    "check Signature, canonicalize, digest": "#219ebc",
+    "parse, check Signature, canonicalize, digest": "#219ebc",
     "signer": "#126782",
     "canonicalize and digest": "#fb8500",
     "SignedInfo": "#ffb703",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import duisign
 from duisign._signature_element import SignatureElement, read_signature
-from duisign._usual_signature import belongs_to, usual_signature
+from duisign._usual_signature import usual_signature
 from duisign.document import DocumentReader
 from duisign.errors import DuisignError
 from duisign.limits import MAX_DEPTH
@@ -61,15 +61,8 @@ def said(signature: SignatureElement) -> tuple[object, ...]:
 
 def usual_reading(document: bytes, max_depth: int) -> tuple[object, ...] | None:
     """What the usual Signature says, as `Verifier` reads it; None if there is none, () if its document is refused."""
-    split = usual_signature(document, max_depth)
-    if split is None:
-        return None
-    signature, rest, bound_by_root = split
-    try:
-        root, is_utf8 = _READER.read(rest)
-    except DuisignError:
-        return None
-    if not is_utf8 or not belongs_to(signature, root, bound_by_root):
+    signature = usual_signature(document, _READER.max_octets, max_depth)
+    if signature is None:
         return None
     try:
         return said(signature)

@@ -11,11 +11,11 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM
 
-UTF8 = 0
+UTF8 = IN_UTF8
 """`prolog`: UTF-8 or US-ASCII, by byte order mark, label, or default."""
-OTHER_ENCODING = 1
+OTHER_ENCODING = IN_OTHER_ENCODING
 """`prolog`: any other encoding, to be decoded before anything else."""
-DOCTYPE = 2
+DOCTYPE = WITH_DOCTYPE
 """`prolog`: a DOCTYPE stands before the root element."""
 
 cdef enum:
@@ -145,8 +145,12 @@ def prolog(bytes document not None, bint decoded):
 
     `decoded`: the document is UTF-8 now, whatever its label says.
     """
-    cdef const char* at = PyBytes_AS_STRING(document)
-    cdef const char* end = at + len(document)
+    cdef const char* octets = PyBytes_AS_STRING(document)
+    return <int> prolog_of(octets, octets + len(document), decoded)
+
+
+cdef Prolog prolog_of(const char* at, const char* end, bint decoded) noexcept nogil:
+    """`prolog` of the octets from `at` to `end`."""
     cdef Scanner scanner
     cdef Markup kind
     if begins(at, end, b"\xef\xbb\xbf", 3):
@@ -155,25 +159,25 @@ def prolog(bytes document not None, bint decoded):
         if not decoded and begins(at, end, b"<?xml", 5):
             scanner.at = behind(at, end, b"?>", 2)
         if scanner.at != NULL and end - at > 5 and is_space(at[5]) and not is_utf8_label(at, scanner.at, True):
-            return OTHER_ENCODING
+            return IN_OTHER_ENCODING
     elif end - at >= 2 and not decoded:
         # UTF-16, UTF-32 with or without a mark, EBCDIC: XML 1.0 appendix F
         if (<unsigned char> at[0] >= 0xFE and <unsigned char> at[1] >= 0xFE) or at[0] == 0 or at[1] == 0:
-            return OTHER_ENCODING
+            return IN_OTHER_ENCODING
         if begins(at, end, b"\x4c\x6f\xa7\x94", 4):
-            return OTHER_ENCODING
+            return IN_OTHER_ENCODING
         if begins(at, end, b"<?xml", 5):
             scanner.at = behind(at, end, b"?>", 2)
             if scanner.at != NULL and end - at > 5 and is_space(at[5]) and not is_utf8_label(at, scanner.at, False):
-                return OTHER_ENCODING
+                return IN_OTHER_ENCODING
     scanner.at = at
     scanner.end = end
     while True:
         kind = next_markup(&scanner)
         if kind == MALFORMED and begins(scanner.start, end, b"<!D", 3):
-            return DOCTYPE
+            return WITH_DOCTYPE
         if kind != COMMENT and kind != INSTRUCTION:
-            return UTF8
+            return IN_UTF8
 
 
 cdef struct Splice:

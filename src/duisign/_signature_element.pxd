@@ -3,9 +3,11 @@
 from lxml.includes.etreepublic cimport _Element
 from lxml.includes.tree cimport xmlNode
 
+from duisign._sha256 cimport DIGEST
+
 
 cdef class SignatureElement:
-    cdef _Element root
+    cdef readonly _Element root
     # NULL if it is not in the tree: see _usual_signature
     cdef xmlNode* signature
     cdef xmlNode* signed_info
@@ -14,13 +16,14 @@ cdef class SignatureElement:
     cdef Py_ssize_t size
     # the canonical octets of the document without this Signature and their digest, once they are made
     cdef bytes octets
-    cdef bytes octets_digest
-    # the text of DigestValue if SignedInfo is the usual one, whose canonical form is then known, else None
-    cdef bytes digest_text
+    cdef unsigned char[DIGEST] octets_digest
+    # what DigestValue says
+    cdef unsigned char[DIGEST] digest
+    # SignedInfo is the usual one, whose canonical form is known
+    cdef bint is_usual
     # what KeyInfo says if it is not in the tree
     cdef list known_hints
     cdef readonly object profile
-    cdef readonly bytes digest_value
     cdef readonly bytes der_signature
 
     cdef bint walk(self, bint stop_at_signature) except -1

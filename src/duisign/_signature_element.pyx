@@ -4,19 +4,21 @@ XMLDSig Core 1.1 section 4, restricted to the wire profile (DESIGN section 2). N
 only read; a `SignatureElement` keeps their document alive.
 """
 
-from libc.string cimport strcmp, strlen
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
+from libc.string cimport memcmp, memcpy, strcmp, strlen
 
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
     XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode,
 )
 
-from duisign._sha256 cimport Sha256Start
+from duisign._sha256 cimport DIGEST, Sha256Start
+from duisign._signature_frame cimport BASE64_OF_DIGEST, SIGNED_INFO_END, put_signed_info_end
 from duisign._signature_place cimport (
     DSIG, LONG_WALK, Places, checked_root, holds_signature, is_named, last_signature, locate,
 )
 from duisign._signature_value cimport decode_base64, der_from_raw
-from duisign._tree_lane cimport DIGEST_ALONE, EXCLUSIVE, OCTETS_AND_DIGEST, canonical
+from duisign._tree_lane cimport EXCLUSIVE, canonical
 
 from duisign import limits
 from duisign.algorithms import Profile
@@ -29,7 +31,7 @@ cdef const char* ENVELOPED_SIGNATURE = b"http://www.w3.org/2000/09/xmldsig#envel
 cdef const char* ECDSA_SHA256 = b"http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256"
 cdef const char* SHA256 = b"http://www.w3.org/2001/04/xmlenc#sha256"
 
-# The canonical SignedInfo of profile DUIS, as duisign, the JDK and the DCC write it, around the text of DigestValue.
+# The canonical SignedInfo of profile DUIS, as duisign, the JDK and the DCC write it, up to the text of DigestValue.
 cdef bytes USUAL_START = (
     b'<ds:SignedInfo xmlns:ds="http://www.w3.org/2000/09/xmldsig#">'
     b'<ds:CanonicalizationMethod Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"></ds:CanonicalizationMethod>'
@@ -38,7 +40,6 @@ cdef bytes USUAL_START = (
     b'<ds:Transform Algorithm="http://www.w3.org/2000/09/xmldsig#enveloped-signature"></ds:Transform></ds:Transforms>'
     b'<ds:DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"></ds:DigestMethod><ds:DigestValue>'
 )
-cdef bytes USUAL_END = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
 cdef Sha256Start AFTER_USUAL_START = Sha256Start(USUAL_START)
 
 cdef int MAX_KEY_HINTS = limits.MAX_KEY_HINTS
@@ -147,18 +148,20 @@ cdef class SignatureElement:
         """Whether DigestValue is the digest of the signed octets."""
         if self.octets is None:
             self.walk(False)
-        return self.octets_digest == self.digest_value
+        return memcmp(self.octets_digest, self.digest, DIGEST) == 0
+
+    @property
+    def digest_value(self):
+        """What DigestValue says, 32 octets."""
+        return (<const char*> self.digest)[:DIGEST]
 
     cdef bint walk(self, bint stop_at_signature) except -1:
         """Make the canonical octets; False where there is another Signature and the walk shall stop at it."""
-        made = canonical(
+        self.octets = canonical(
             <xmlNode*> self.root._c_node.doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
-            self.max_depth, self.size, OCTETS_AND_DIGEST, self.size >= LONG_WALK, stop_at_signature,
+            self.max_depth, self.size, False, self.octets_digest, self.size >= LONG_WALK, stop_at_signature,
         )
-        if made is None:
-            return False
-        self.octets, self.octets_digest = made
-        return True
+        return self.octets is not None
 
     cdef bint is_sole(self) except -1:
         """Whether the document has no other Signature, wherever; the walk that tells makes the canonical octets too.
@@ -174,9 +177,12 @@ cdef class SignatureElement:
 
     def signed_info_digest(self):
         """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
-        if self.digest_text is None:
-            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, DIGEST_ALONE, False, False)
-        return AFTER_USUAL_START.digest_with(self.digest_text + USUAL_END)
+        cdef bytes end
+        if not self.is_usual:
+            return canonical(self.signed_info, NULL, EXCLUSIVE, (), self.max_depth, 0, True, NULL, False, False)
+        end = PyBytes_FromStringAndSize(NULL, SIGNED_INFO_END)
+        put_signed_info_end(PyBytes_AS_STRING(end), self.digest)
+        return AFTER_USUAL_START.digest_with(end)
 
     def key_hints(self):
         """What KeyInfo says of the key: None without KeyInfo, else a list of tuples whose first item is a kind.
@@ -397,13 +403,13 @@ cdef SignatureElement signature_at(
     node = algorithm_element(node.next, b"DigestMethod", SHA256, "digest-method")
     node = expected(node.next, b"DigestValue", "signature-content")
     no_attributes(node)
-    found.digest_value = read_digest_value(node)
+    memcpy(found.digest, PyBytes_AS_STRING(read_digest_value(node)), DIGEST)
     end_of_content(node.next, "signature-content")
-    if found.profile is _DUIS and strcmp(method, EXCLUSIVE_C14N) == 0 and is_usual(found.signed_info):
-        found.digest_text = leaf_text(node, "digest-value")
-        # 32 octets in base64 without white space: nothing in it has another canonical form.
-        if len(found.digest_text) != 44:
-            found.digest_text = None
+    # Without white space its digest is written in one way.
+    found.is_usual = (
+        found.profile is _DUIS and strcmp(method, EXCLUSIVE_C14N) == 0 and is_usual(found.signed_info)
+        and strlen(<const char*> node.children.content) == BASE64_OF_DIGEST
+    )
     found.der_signature = read_signature_value(signature_value, accepted.java_widths)
     return found
 

@@ -17,6 +17,7 @@ cdef struct SignedInfo:
     unsigned char[DIGEST] digest
 
 
+cdef void put_signed_info_end(char* out, const unsigned char* digest) noexcept nogil
 cdef bint signed_info_of(
     const unsigned char* digest, const Sha256* start, Sha256* sha256, SignedInfo* signed_info,
 ) noexcept nogil

@@ -25,6 +25,11 @@ cdef bytes VALUE_TAG = b"<ds:SignatureValue>"
 cdef bytes BEHIND_VALUE = b"</ds:SignatureValue>"
 
 
+cdef void put_signed_info_end(char* out, const unsigned char* digest) noexcept nogil:
+    """Write the text of DigestValue and what follows it in SignedInfo, `SIGNED_INFO_END` octets."""
+    memcpy(put_base64(out, digest, DIGEST), BEHIND_DIGEST, SIGNED_INFO_END - BASE64_OF_DIGEST)
+
+
 cdef bint signed_info_of(
     const unsigned char* digest, const Sha256* start, Sha256* sha256, SignedInfo* signed_info,
 ) noexcept nogil:
@@ -32,7 +37,7 @@ cdef bint signed_info_of(
 
     `sha256` is what the digest is made with. False without memory.
     """
-    memcpy(put_base64(signed_info.end, digest, DIGEST), BEHIND_DIGEST, SIGNED_INFO_END - BASE64_OF_DIGEST)
+    put_signed_info_end(signed_info.end, digest)
     return (
         sha256_resume(sha256, start)
         and sha256_update(sha256, <const unsigned char*> signed_info.end, SIGNED_INFO_END)

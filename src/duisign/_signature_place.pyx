@@ -9,7 +9,7 @@ from libc.string cimport strcmp
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport XML_ELEMENT_NODE, xmlNode, xmlNs
 
-from duisign._tree_lane cimport DIGEST_ALONE, canonical
+from duisign._tree_lane cimport canonical
 
 from duisign.errors import (
     DocumentError, SignatureExistsError, SignatureFormatError, doctype_error, element_error,
@@ -157,7 +157,7 @@ def digest_for_signing(
     places.outer = NULL
     # Mostly there is none: then one walk does for the search and the digest.
     digest = canonical(
-        <xmlNode*> root._c_node.doc, NULL, algorithm, (), max_depth, size, DIGEST_ALONE, size >= LONG_WALK, True
+        <xmlNode*> root._c_node.doc, NULL, algorithm, (), max_depth, size, True, NULL, size >= LONG_WALK, True
     )
     if digest is None:
         locate(root, max_depth, size, &places)
@@ -176,7 +176,7 @@ def digest_for_signing(
         ns = ns.next
     if digest is None:
         digest = canonical(
-            <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, DIGEST_ALONE, size >= LONG_WALK,
+            <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, True, NULL, size >= LONG_WALK,
             False,
         )
     return digest, binds_ds, index, root._c_node.next == NULL

@@ -34,13 +34,19 @@ for _octet in b" \t\r\n":
 SEXTETS[ord("=")] = PADDING
 
 
-cdef object decode_base64(const unsigned char* text, Py_ssize_t length):
-    """The octets that `text` encodes (RFC 4648 section 4, white space of XML allowed), or None if it is not strict.
+cdef bytes decode_base64(const unsigned char* text, Py_ssize_t length):
+    """The octets that `text` encodes as in `put_decoded`, or None if it is not strict."""
+    cdef bytes decoded = PyBytes_FromStringAndSize(NULL, length // 4 * 3)
+    cdef Py_ssize_t written = put_decoded(text, length, <unsigned char*> PyBytes_AS_STRING(decoded))
+    return None if written < 0 else decoded[:written]
 
-    Strict: that alphabet alone, complete groups, padding only where it belongs, zero bits behind the last octet.
+
+cdef Py_ssize_t put_decoded(const unsigned char* text, Py_ssize_t length, unsigned char* out) noexcept nogil:
+    """Write the octets that `text` encodes (RFC 4648 section 4, white space of XML allowed), and give their number.
+
+    -1 if it is not strict: that alphabet alone, complete groups, padding only where it belongs, zero bits behind the
+    last octet. `out` has room for three octets where four characters are.
     """
-    cdef bytes decoded = PyBytes_FromStringAndSize(NULL, length // 4 * 3 + 3)
-    cdef unsigned char* out = <unsigned char*> PyBytes_AS_STRING(decoded)
     cdef const unsigned char* end = text + length
     cdef Py_ssize_t written = 0
     cdef unsigned int group = 0
@@ -66,11 +72,11 @@ cdef object decode_base64(const unsigned char* text, Py_ssize_t length):
         if sextet == SPACE:
             continue
         if sextet == FOREIGN or (padding and sextet != PADDING):
-            return None
+            return -1
         if sextet == PADDING:
             padding += 1
             if padding > 2 or sextets + padding > 4 or sextets < 2:
-                return None
+                return -1
             continue
         group = group << 6 | sextet
         sextets += 1
@@ -83,21 +89,21 @@ cdef object decode_base64(const unsigned char* text, Py_ssize_t length):
             group = 0
     if sextets:
         if sextets + padding != 4:
-            return None
+            return -1
         if sextets == 2:
             if group & 0xF:
-                return None
+                return -1
             out[written] = group >> 4 & 0xFF
             written += 1
         else:
             if group & 0x3:
-                return None
+                return -1
             out[written] = group >> 10 & 0xFF
             out[written + 1] = group >> 2 & 0xFF
             written += 2
     elif padding:
-        return None
-    return decoded[:written]
+        return -1
+    return written
 
 
 cdef int normalize_integer(unsigned char* out, const unsigned char* source, Py_ssize_t width) noexcept:

@@ -14,16 +14,9 @@ cdef enum Canonicalization:
     EXCLUSIVE = 2
 
 
-cdef enum Wanted:
-    # the canonical octets, their SHA-256 digest (32 octets), or a tuple of both
-    OCTETS
-    DIGEST_ALONE
-    OCTETS_AND_DIGEST
-
-
-cdef object canonical(
-    xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
-    int max_depth, Py_ssize_t size_hint, Wanted wanted, bint release_gil, bint stop_at_signature,
+cdef bytes canonical(
+    xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes, int max_depth,
+    Py_ssize_t size_hint, bint digest_alone, unsigned char* digest, bint release_gil, bint stop_at_signature,
 )
 
 

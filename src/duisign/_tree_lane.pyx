@@ -20,7 +20,7 @@ from duisign._octets cimport (
 )
 from duisign._pointers cimport pointers_free, pointers_open
 from duisign._sha256 cimport (
-    DIGEST, Sha256, sha256_begin, sha256_finish, sha256_free, sha256_open, sha256_update,
+    Sha256, sha256_begin, sha256_finish, sha256_free, sha256_open, sha256_update,
 )
 from duisign._start_tag cimport (
     ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, NONE, RELATIVE_NAMESPACE, SIGNATURE_MET, TOO_DEEP,
@@ -221,25 +221,24 @@ cdef size_t largest_form(Py_ssize_t size_hint) noexcept nogil:
     return MAX_EXPANSION * (<size_t> size_hint if size_hint > 0 else MAX_DOCUMENT_OCTETS) + EXPANSION_ALLOWANCE
 
 
-cdef object canonical(
-    xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes,
-    int max_depth, Py_ssize_t size_hint, Wanted wanted, bint release_gil, bint stop_at_signature,
+cdef bytes canonical(
+    xmlNode* apex, const xmlNode* excluded, int algorithm, tuple inclusive_prefixes, int max_depth,
+    Py_ssize_t size_hint, bint digest_alone, unsigned char* digest, bint release_gil, bint stop_at_signature,
 ):
-    """What is wanted of the canonical form of a document or element node.
+    """The canonical octets of a document or element node, or with `digest_alone` their SHA-256 digest (32 octets).
 
     The caller keeps the tree alive, and unchanged when the GIL is released. `inclusive_prefixes` is a tuple of
-    UTF-8 bytes, b"" for #default. `stop_at_signature`: None if there is any Signature, or no
-    telling because of the depth. Raises CanonicalizationError, MemoryError.
+    UTF-8 bytes, b"" for #default. `digest`: where the digest of the octets goes as well, or NULL. `stop_at_signature`:
+    None if there is any Signature, or no telling because of the depth. Raises CanonicalizationError, MemoryError.
     """
     cdef Walk walk
     cdef Octets out
     cdef Sha256 sha256
-    cdef unsigned char[DIGEST] digest
     cdef int index
     if not 0 < max_depth <= DEPTH_LIMIT_MAXIMUM:
         raise ConfigurationError("depth-limit", f"max_depth must be from 1 to {DEPTH_LIMIT_MAXIMUM}.")
     sha256_open(&sha256)
-    octets_open(&out, size_hint, largest_form(size_hint), &sha256 if wanted == DIGEST_ALONE else NULL)
+    octets_open(&out, size_hint, largest_form(size_hint), &sha256 if digest_alone else NULL)
     bindings_open(&walk.in_scope)
     bindings_open(&walk.rendered)
     pointers_open(&walk.attributes)
@@ -265,11 +264,11 @@ cdef object canonical(
         if release_gil:
             with nogil:
                 walk_apex(&walk, apex)
-                if wanted == OCTETS_AND_DIGEST:
+                if digest != NULL:
                     digest_octets(&walk, &sha256, digest)
         else:
             walk_apex(&walk, apex)
-            if wanted == OCTETS_AND_DIGEST:
+            if digest != NULL:
                 digest_octets(&walk, &sha256, digest)
         if walk.in_scope.failed or walk.rendered.failed or walk.attributes.failed or walk.namespaces.failed:
             raise MemoryError
@@ -282,8 +281,7 @@ cdef object canonical(
                 "canonical-form-too-large",
                 "The canonical form is out of proportion: namespaces are repeated without end; refuse the document.",
             )
-        octets = octets_take(&out)
-        return (octets, <bytes> (<const char*> digest)[:DIGEST]) if wanted == OCTETS_AND_DIGEST else octets
+        return octets_take(&out)
     finally:
         free(walk.inclusive)
         octets_free(&out)
@@ -303,8 +301,8 @@ cdef object canonical_source(
     if node.doc == NULL or node.doc.intSubset != NULL or node.doc.extSubset != NULL:
         raise doctype_error()
     return canonical(
-        <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, OCTETS, True,
-        False,
+        <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, False, NULL,
+        True, False,
     )
 
 

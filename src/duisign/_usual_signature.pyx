@@ -12,22 +12,26 @@ Whatever is not exactly so is left to `read_signature`, which words the refusals
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcmp, memcpy, strcmp
+from libc.string cimport memcmp, memcpy, memset, strcmp
 
-from lxml.includes.etreepublic cimport _Element, import_lxml__etree
-from lxml.includes.tree cimport xmlNs
+from lxml.includes.etreepublic cimport import_lxml__etree
+from lxml.includes.tree cimport xmlNode, xmlNs
 
+from duisign._document_parser cimport PADDING, padded_root
+from duisign._markup cimport IN_UTF8, prolog_of
+from duisign._sha256 cimport DIGEST
 from duisign._signature_element cimport SignatureElement
+from duisign._signature_frame cimport BASE64_OF_DIGEST
 from duisign._signature_place cimport Places, checked_root, locate
-from duisign._signature_value cimport decode_base64, der_from_raw
+from duisign._signature_value cimport der_from_raw, put_decoded
 
 from duisign import limits
 from duisign.algorithms import Profile
 from duisign.errors import DuisignError
 
 cdef enum:
-    # Characters of DigestValue and SignatureValue.
-    BASE64_OF_DIGEST = 44
+    # Octets of a raw signature, and characters of SignatureValue.
+    RAW = 64
     BASE64_OF_RAW = 88
     # Characters of an issuer's name. Genuine ones have fewer than 40.
     LONGEST_ISSUER = 128
@@ -132,53 +136,68 @@ cdef bint find_parts(Parts* parts, const char* end) noexcept:
     return parts.start != NULL
 
 
-cdef bytes between(const char* start, const char* end):
-    return PyBytes_FromStringAndSize(start, end - start)
+cdef bytes rest_of(const Parts* parts, const char* end):
+    """The document without its Signature, for `padded_root`."""
+    cdef Py_ssize_t before_signature = parts.start - parts.document
+    cdef Py_ssize_t behind_signature = end - parts.root_end
+    cdef bytes rest = PyBytes_FromStringAndSize(NULL, before_signature + behind_signature + PADDING)
+    cdef char* to = PyBytes_AS_STRING(rest)
+    memcpy(to, parts.document, before_signature)
+    memcpy(to + before_signature, parts.root_end, behind_signature)
+    memset(to + before_signature + behind_signature, c" ", PADDING)
+    return rest
 
 
-def usual_signature(bytes document not None, int max_depth):
-    """The usual Signature at the end of a document, the rest of the document, and whether the Signature needs the
-    prefix ds of the root; None if there is no such thing.
+cdef str text(const char* start, const char* end):
+    return start[:end - start].decode("ascii")
 
-    The Signature is of no use before `belongs_to` was asked of the parsed rest.
+
+def usual_signature(document, Py_ssize_t max_octets, int max_depth):
+    """The usual Signature of a document, read; None if there is no such thing.
+
+    Then the whole document must be parsed, and may be refused: it has another Signature, or something is wrong.
     """
     cdef Parts parts
     cdef SignatureElement found
-    cdef bytes rest
-    cdef char* to
-    cdef Py_ssize_t before_signature
-    cdef const char* end = PyBytes_AS_STRING(document) + len(document)
-    parts.document = PyBytes_AS_STRING(document)
-    if len(document) > LONGEST_DOCUMENT or max_depth < SIGNED_LEVELS or not find_parts(&parts, end):
+    # with room for what other numbers of "=" would leave
+    cdef unsigned char[DIGEST + 1] digest
+    cdef unsigned char[RAW + 2] raw
+    cdef const char* end
+    cdef Py_ssize_t length
+    if type(document) is not bytes:
         return None
-    digest_value = decode_base64(<const unsigned char*> parts.digest_value, BASE64_OF_DIGEST)
-    raw = decode_base64(<const unsigned char*> parts.signature_value, BASE64_OF_RAW)
-    if digest_value is None or len(<bytes> digest_value) != 32 or raw is None or len(<bytes> raw) != 64:
+    parts.document, length = <bytes> document, len(<bytes> document)
+    end = parts.document + length
+    if length > LONGEST_DOCUMENT or length > max_octets or max_depth < SIGNED_LEVELS or not find_parts(&parts, end):
+        return None
+    if prolog_of(parts.document, parts.start, False) != IN_UTF8:
+        return None
+    if (
+        put_decoded(<const unsigned char*> parts.digest_value, BASE64_OF_DIGEST, digest) != DIGEST
+        or put_decoded(<const unsigned char*> parts.signature_value, BASE64_OF_RAW, raw) != RAW
+    ):
         return None
     found = SignatureElement.__new__(SignatureElement)
-    found.der_signature = der_from_raw(<bytes> raw, 32)
+    found.der_signature = der_from_raw(raw, RAW // 2)
     if found.der_signature is None:
         return None
-    found.digest_value = digest_value
-    found.digest_text = between(parts.digest_value, parts.digest_value + BASE64_OF_DIGEST)
+    found.root = padded_root(rest_of(&parts, end))
+    if found.root is None:
+        return None
+    memcpy(found.digest, digest, DIGEST)
+    found.is_usual = True
     found.profile = _DUIS
     found.known_hints = [(
-        "issuer-serial", between(parts.issuer, parts.issuer_end).decode(),
-        between(parts.serial, parts.serial_end).decode(),
+        "issuer-serial", text(parts.issuer, parts.issuer_end), text(parts.serial, parts.serial_end),
     )]
     found.max_depth = max_depth
-    found.size = len(document)
-    before_signature = parts.start - parts.document
-    rest = PyBytes_FromStringAndSize(NULL, before_signature + (end - parts.root_end))
-    to = PyBytes_AS_STRING(rest)
-    memcpy(to, parts.document, before_signature)
-    memcpy(to + before_signature, parts.root_end, end - parts.root_end)
-    return found, rest, parts.bound_by_root
+    found.size = length
+    return found if belongs_to(found, parts.bound_by_root) else None
 
 
-cdef bint binds_ds(_Element root) noexcept:
+cdef bint binds_ds(const xmlNode* root) noexcept:
     """Whether the root itself binds the prefix ds to XMLDSig."""
-    cdef const xmlNs* ns = root._c_node.nsDef
+    cdef const xmlNs* ns = root.nsDef
     while ns != NULL:
         if ns.prefix != NULL and strcmp(<const char*> ns.prefix, b"ds") == 0:
             return ns.href != NULL and strcmp(<const char*> ns.href, DSIG) == 0
@@ -186,25 +205,22 @@ cdef bint binds_ds(_Element root) noexcept:
     return False
 
 
-def belongs_to(SignatureElement signature not None, _Element root not None, bint bound_by_root):
-    """Whether this is the one Signature of the document whose rest was parsed; then it is of use.
-
-    False: the whole document must be parsed, and may be refused.
-    """
+cdef bint belongs_to(SignatureElement signature, bint bound_by_root) except -1:
+    """Whether this is the one Signature of the document whose rest was parsed."""
     cdef Places places
+    cdef const xmlNode* root
     try:
-        checked_root(root)
+        root = checked_root(signature.root)
     except DuisignError:
         return False
     # A comment or instruction behind the root could have held what was taken for its end tag, and the Signature.
-    if root._c_node.next != NULL or (bound_by_root and not binds_ds(root)):
+    if root.next != NULL or (bound_by_root and not binds_ds(root)):
         return False
-    signature.root = root
     if signature.is_sole():
         return True
     # There is an inner one, or something is wrong.
     try:
-        locate(root, signature.max_depth, signature.size, &places)
+        locate(signature.root, signature.max_depth, signature.size, &places)
     except DuisignError:
         return False
     return places.outer == NULL

@@ -77,10 +77,20 @@ class CertificateIndex:
 
         Raises SignatureFormatError for a name or serial number that cannot be read.
         """
-        key = hints[0] if len(hints) == 1 else None
-        answer = self._answers.get(key) if key is not None else None
-        if answer is not None:
-            return answer
+        if len(hints) != 1:
+            return self._search(hints)
+        hint = hints[0]
+        found = self._answers.get(hint)
+        if found is None:
+            found = self._search(hints)
+            if found and _is_worth_keeping(hint):
+                if len(self._answers) >= _CACHED_ANSWERS:
+                    self._answers.clear()
+                self._answers[hint] = found
+        return found
+
+    def _search(self, hints: Hints) -> list[Signatory]:
+        """`find` without the cache."""
         found: list[Signatory] | None = None
         for hint in hints:
             if hint[0] != "certificate":
@@ -92,10 +102,6 @@ class CertificateIndex:
                 found = [entry for digest in embedded for entry in self._by_digest.get(digest, ())]
             else:
                 found = [e for e in found if e.certificate is not None and e.certificate.fingerprint in embedded]
-        if found and key is not None and _is_worth_keeping(key):
-            if len(self._answers) >= _CACHED_ANSWERS:
-                self._answers.clear()
-            self._answers[key] = found
         return found or []
 
     def same_name(self, issuer: DistinguishedName, serial_number: int) -> list[Signatory]:

@@ -8,14 +8,13 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
-import threading
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from duisign._document_parser import DocumentParser
+from duisign._document_parser import give_back, new_parser, short_root, take_parser
 from duisign._markup import DOCTYPE, UTF8, prolog
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
 from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSER_OCTETS
@@ -58,26 +57,10 @@ def _unsupported() -> DocumentError:
     )
 
 
-class _Place:
-    """Where a thread finds its parser: None while that is at work."""
-
-    __slots__ = ("parser",)
-
-    def __init__(self) -> None:
-        self.parser: DocumentParser | None = None
-
-
-class _Places(threading.local):
-    """The place of each thread, looked up once for each document."""
-
-    def __init__(self) -> None:
-        self.place = _Place()
-
-
 class DocumentReader:
     """Reads documents of at most `max_octets` octets and `max_depth` levels of elements. Shared by threads."""
 
-    __slots__ = ("_places", "max_depth", "max_octets")
+    __slots__ = ("max_depth", "max_octets")
 
     def __init__(self, max_octets: int = MAX_DOCUMENT_OCTETS, max_depth: int = MAX_DEPTH) -> None:
         check_depth(max_depth)
@@ -85,7 +68,6 @@ class DocumentReader:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
         self.max_octets = max_octets
         self.max_depth = max_depth
-        self._places = _Places()
 
     def parse(self, document: bytes) -> _Element:
         """The root element of a document; raises DocumentError."""
@@ -109,7 +91,8 @@ class DocumentReader:
             if kind == DOCTYPE:
                 raise doctype_error()
             return self._parse_other(document), False
-        return self._parse(document), True
+        root = short_root(document) if len(document) <= SHARED_PARSER_OCTETS else None
+        return root if root is not None else _parsed(document), True
 
     def decode(self, document: bytes) -> tuple[str, str]:
         """Text and codec of a document that is not in UTF-8.
@@ -126,7 +109,7 @@ class DocumentReader:
         text, codec = _decoded(document)
         if prolog(text.encode(), True) == DOCTYPE:
             raise doctype_error()
-        root = self._parse(document)
+        root = _parsed(document)
         # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing. Without a
         # label lxml says UTF-8 whatever the byte order mark was.
         used = _codec_name(root.getroottree().docinfo.encoding or "utf-8")
@@ -134,54 +117,34 @@ class DocumentReader:
             raise _unsupported()
         return root
 
-    def _parse(self, document: bytes) -> _Element:
-        place = self._places.place
-        shared = None
-        if len(document) <= SHARED_PARSER_OCTETS:
-            # Taken away: what runs in the midst of a parse, such as a finalizer, may want to parse as well.
-            shared, place.parser = place.parser, None
-            if shared is None or shared.spent:
-                shared = _parser()
-        parser = shared or _parser()
-        number, line, column = 0, 0, 0
-        try:
-            root = parser.parse(document)
-        except etree.XMLSyntaxError as refusal:
-            (line, column), number = refusal.position, int(refusal.code)
-        except (etree.LxmlError, ValueError, LookupError):
-            pass
-        else:
-            # lxml looks at the last message alone: a warning behind it hides an unbound prefix or a repeated attribute.
-            messages = parser.parser.error_log
-            error = next((message for message in messages if message.level >= _ERROR), None) if messages else None
-            if error is None:
-                if shared is not None:
-                    place.parser = shared
-                return root
-            number, line, column = int(error.type), error.line, error.column
-        if shared is not None:
-            place.parser = shared
-        # The traceback holds this frame.
-        del parser, shared
-        # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
-        raise DocumentError(
-            "malformed-xml",
-            f"The document is not well-formed XML (libxml2 error {number}, line {line}, column {column}).",
-        )
 
-
-def _parser() -> DocumentParser:
-    return DocumentParser(
-        etree.XMLParser(
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            dtd_validation=False,
-            attribute_defaults=False,
-            collect_ids=False,
-            # Text up to the size limit; the depth is checked by ourselves, on the tree.
-            huge_tree=True,
-        )
+def _parsed(document: bytes) -> _Element:
+    """The root element of a document; raises DocumentError."""
+    shared = len(document) <= SHARED_PARSER_OCTETS
+    parser = take_parser() if shared else new_parser()
+    number, line, column = 0, 0, 0
+    try:
+        root = parser.parse(document)
+    except etree.XMLSyntaxError as refusal:
+        (line, column), number = refusal.position, int(refusal.code)
+    except (etree.LxmlError, ValueError, LookupError):
+        pass
+    else:
+        # lxml looks at the last message alone: a warning behind it hides an unbound prefix or a repeated attribute.
+        error = next((message for message in parser.parser.error_log if message.level >= _ERROR), None)
+        if error is None:
+            if shared:
+                give_back(parser)
+            return root
+        number, line, column = int(error.type), error.line, error.column
+    if shared:
+        give_back(parser)
+    # The traceback holds this frame.
+    del parser
+    # Not inside the except: libxml2's own words quote the document, and would stay in __context__.
+    raise DocumentError(
+        "malformed-xml",
+        f"The document is not well-formed XML (libxml2 error {number}, line {line}, column {column}).",
     )
 
 

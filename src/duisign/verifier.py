@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from duisign._message_facts import message_facts
 from duisign._signature_element import read_signature
 from duisign._tree_lane import canonicalize_document
-from duisign._usual_signature import belongs_to, usual_signature
+from duisign._usual_signature import usual_signature
 from duisign.algorithms import Profile
 from duisign.batch import VerifyResult, results_of_documents
 from duisign.certificate_index import named_signer
@@ -133,7 +133,7 @@ class Verifier:
         """
         if self._schema is None:
             return self._verify(document, self._check)
-        return self._by_schema(document, self._schema, lambda: self._verify(document, self._check))
+        return self._by_schema(document, self._schema, self._checked)
 
     def verify_many(
         self, documents: Iterable[bytes], *, workers: int | None = None
@@ -151,7 +151,7 @@ class Verifier:
         """
         if self._schema is None:
             return self._receive(document)
-        return self._by_schema(document, self._schema, lambda: self._receive(document))
+        return self._by_schema(document, self._schema, self._receive)
 
     def verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
         """The inner message of a SMETS1 response or alert, verified as the document of its own that it was signed as.
@@ -199,40 +199,28 @@ class Verifier:
                 raise
             return message
 
-    def _by_schema(self, document: bytes, schema: Schema, verify: Callable[[], _Message]) -> _Message:
+    def _checked(self, document: bytes) -> VerifiedMessage:
+        return self._verify(document, self._check)
+
+    def _by_schema(self, document: bytes, schema: Schema, verify: Callable[[bytes], _Message]) -> _Message:
         """What `verify` gives for a document that is also valid by the schema."""
-        message = None if self._schema_first else verify()
+        message = None if self._schema_first else verify(document)
         root = self._reader.parse(document)
         try:
             schema.validate_element(root)
         except SchemaError as error:
             _describe(error, root, None, (), None)
             raise
-        return verify() if message is None else message
-
-    def _usual(self, document: bytes) -> tuple[_Element, SignatureElement] | None:
-        """Root, without the Signature, and the usual Signature of a document; None if all of it must be parsed."""
-        if not self._accept_duis or type(document) is not bytes or len(document) > self._reader.max_octets:
-            return None
-        split = usual_signature(document, self._reader.max_depth)
-        if split is None:
-            return None
-        signature, rest, bound_by_root = split
-        try:
-            root, is_utf8 = self._reader.read(rest)
-        except DocumentError:
-            return None
-        return (root, signature) if is_utf8 and belongs_to(signature, root, bound_by_root) else None
+        return verify(document) if message is None else message
 
     def _verify(
         self, document: bytes, check: Callable[[OrganisationCertificate | None, MessageFacts], None] | None
     ) -> VerifiedMessage:
-        signature: SignatureElement | None
-        usual = self._usual(document)
-        if usual is not None:
-            root, signature = usual
-        else:
-            root, signature = self._reader.read(document)[0], None
+        reader = self._reader
+        signature: SignatureElement | None = None
+        if self._accept_duis:
+            signature = usual_signature(document, reader.max_octets, reader.max_depth)
+        root = reader.parse(document) if signature is None else signature.root
         hints: Hints | None = None
         signatories: Sequence[Signatory] = ()
         try:
@@ -243,7 +231,7 @@ class Verifier:
                     self._accept_signxml,
                     self._unmarked_c14n,
                     self._java_widths,
-                    self._reader.max_depth,
+                    reader.max_depth,
                     len(document),
                 )
             hints = signature.key_hints()
