@@ -6,11 +6,13 @@ from cpython.object cimport PyObject
 cdef enum:
     # Octets of a digest.
     DIGEST = 32
+    # Words of eight octets that hold OpenSSL's SHA256_CTX, which takes fourteen, with some to spare.
+    CONTEXT = 16
 
 
 cdef struct Sha256:
-    # owned EVP_MD_CTX, which serves for one digest after the other; NULL before the first, and where hashlib serves
-    void* context
+    # SHA256_CTX: numbers alone, so that it can be copied; unused where hashlib serves
+    unsigned long long[CONTEXT] context
     # owned hashlib object of a digest that is under way, or NULL
     PyObject* hasher
 

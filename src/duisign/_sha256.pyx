@@ -1,9 +1,12 @@
 """SHA-256 (FIPS 180-4), by OpenSSL.
 
 hashlib gives its OpenSSL to Python code alone: each digest takes three calls under the GIL, longer than the digest of a
-short message, and threads wait for each other meanwhile. So the same functions are called from here. They are looked up
-in `_hashlib`, the module that hashlib stands on, and found where it is linked with OpenSSL as a library of its own, as
-in the Pythons of Linux distributions and container images. Elsewhere hashlib does the work, with the same digests.
+short message, and threads wait for each other meanwhile. So OpenSSL is called from here, by its functions for this one
+digest: those for any digest (EVP) allocate its state each time, and their code takes longer to fetch than the digest
+of a short message takes where an ECDSA signature has filled the processor's caches before. Both compute it by the same
+code. They are looked up in `_hashlib`, the module that hashlib stands on, and found where it is linked with OpenSSL as
+a library of its own, as in the Pythons of Linux distributions and container images. Elsewhere, and where a future
+OpenSSL has them no more, hashlib does the work, with the same digests.
 """
 
 cimport cython
@@ -12,93 +15,77 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_INCREF, Py_XDECREF
-from libc.string cimport memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 import os
 from hashlib import sha256
 
-# libcrypto(7), OpenSSL 1.1.1 and later: EVP_DigestInit(3). Pointers to EVP_MD and EVP_MD_CTX are opaque.
-ctypedef void* (*FetchFunction)(void* library, const char* algorithm, const char* properties) noexcept nogil
-ctypedef void* (*NewFunction)() noexcept nogil
-ctypedef void (*FreeFunction)(void* context) noexcept nogil
-ctypedef int (*InitFunction)(void* context, const void* algorithm, void* engine) noexcept nogil
+# OpenSSL 1.1.1 and later, its likes too: SHA256_Init(3). They fail never, and allocate nothing.
+ctypedef int (*InitFunction)(void* context) noexcept nogil
 ctypedef int (*UpdateFunction)(void* context, const void* octets, size_t length) noexcept nogil
-ctypedef int (*FinalFunction)(void* context, unsigned char* digest, unsigned int* length) noexcept nogil
-ctypedef int (*CopyFunction)(void* to, const void* context) noexcept nogil
+ctypedef int (*FinalFunction)(unsigned char* digest, void* context) noexcept nogil
 
 cdef extern from "_libcrypto.h":
     void* duisign_open_module(const char* path) noexcept nogil
     void* duisign_symbol(void* module, const char* name) noexcept nogil
 
 
-cdef struct Evp:
-    # owned EVP_MD, for as long as the process runs; NULL: hashlib serves
-    void* algorithm
-    NewFunction new
-    FreeFunction free
+cdef struct OpenSsl:
+    # NULL: hashlib serves
     InitFunction init
     UpdateFunction update
     FinalFunction final
-    CopyFunction copy
 
 
-cdef Evp evp
+cdef OpenSsl openssl
+cdef bytes ABC = sha256(b"abc").digest()
 cdef object _copy_empty = sha256().copy
 
 
 cdef bint sha256_needs_gil() noexcept nogil:
-    return evp.algorithm == NULL
+    return openssl.init == NULL
 
 
 cdef void sha256_open(Sha256* state) noexcept nogil:
-    state.context = NULL
     state.hasher = NULL
 
 
 cdef void sha256_free(Sha256* state) noexcept nogil:
-    if state.context != NULL:
-        evp.free(state.context)
-        state.context = NULL
     if state.hasher != NULL:
         with gil:
             Py_XDECREF(state.hasher)
             state.hasher = NULL
 
 
-cdef inline bint has_context(Sha256* state) noexcept nogil:
-    if state.context == NULL:
-        state.context = evp.new()
-    return state.context != NULL
-
-
 cdef bint sha256_begin(Sha256* state) noexcept nogil:
     """Begin a digest."""
-    if evp.algorithm != NULL:
-        return has_context(state) and evp.init(state.context, evp.algorithm, NULL) == 1
+    if openssl.init != NULL:
+        return openssl.init(state.context) == 1
     with gil:
         return hold(state, _copy_empty)
 
 
 cdef bint sha256_resume(Sha256* state, const Sha256* start) noexcept nogil:
     """Begin a digest where another one stands, which stays as it is."""
-    if evp.algorithm != NULL:
-        return has_context(state) and evp.copy(state.context, start.context) == 1
+    if openssl.init != NULL:
+        memcpy(state.context, start.context, sizeof(state.context))
+        return True
     with gil:
         return hold(state, (<object> start.hasher).copy)
 
 
 cdef bint sha256_update(Sha256* state, const unsigned char* octets, size_t length) noexcept nogil:
     """Go on with these octets."""
-    if evp.algorithm != NULL:
-        return evp.update(state.context, octets, length) == 1
+    if openssl.init != NULL:
+        return openssl.update(state.context, octets, length) == 1
     with gil:
         return update_hasher(state, octets, length)
 
 
 cdef bint sha256_finish(Sha256* state, unsigned char* digest) noexcept nogil:
     """Write the digest, `DIGEST` octets. The next one has to begin anew."""
-    if evp.algorithm != NULL:
-        return evp.final(state.context, digest, NULL) == 1
+    if openssl.init != NULL:
+        return openssl.final(digest, state.context) == 1
     with gil:
         return finish_hasher(state, digest)
 
@@ -161,19 +148,30 @@ cdef class Sha256Start:
         return digest
 
 
-cdef void* symbol(void* module, const char* name, bint* missing) noexcept:
-    cdef void* found = duisign_symbol(module, name)
-    if found == NULL:
-        missing[0] = True
-    return found
+cdef bint serves(const OpenSsl* functions) noexcept:
+    """Whether these functions give the digest of "abc", by way of a copied state, and keep inside its room."""
+    cdef unsigned long long[2 * CONTEXT] start
+    cdef unsigned long long[2 * CONTEXT] state
+    cdef unsigned long long[CONTEXT] untouched
+    cdef unsigned char[DIGEST] digest
+    if functions.init == NULL or functions.update == NULL or functions.final == NULL:
+        return False
+    memset(start, 0xA5, sizeof(start))
+    memset(untouched, 0xA5, sizeof(untouched))
+    if functions.init(start) != 1 or functions.update(start, b"ab", 2) != 1:
+        return False
+    memcpy(state, start, sizeof(state))
+    return (
+        functions.update(state, b"c", 1) == 1 and functions.final(digest, state) == 1
+        and memcmp(digest, <const char*> ABC, DIGEST) == 0
+        and memcmp(&state[CONTEXT], untouched, sizeof(untouched)) == 0
+    )
 
 
 cdef int find_openssl() except -1:
-    """Fill in `evp`, or leave it empty."""
+    """Fill in `openssl`, or leave it empty."""
     cdef void* module
-    cdef bint missing = False
-    cdef void* fetch
-    cdef void* known
+    cdef OpenSsl found
     try:
         import _hashlib
         path = os.fsencode(_hashlib.__file__)
@@ -183,26 +181,15 @@ cdef int find_openssl() except -1:
     module = duisign_open_module(path)
     if module == NULL:
         return 0
-    evp.new = <NewFunction> symbol(module, b"EVP_MD_CTX_new", &missing)
-    evp.free = <FreeFunction> symbol(module, b"EVP_MD_CTX_free", &missing)
-    evp.init = <InitFunction> symbol(module, b"EVP_DigestInit_ex", &missing)
-    evp.update = <UpdateFunction> symbol(module, b"EVP_DigestUpdate", &missing)
-    evp.final = <FinalFunction> symbol(module, b"EVP_DigestFinal_ex", &missing)
-    evp.copy = <CopyFunction> symbol(module, b"EVP_MD_CTX_copy_ex", &missing)
-    if missing:
-        return 0
-    # Of OpenSSL 3; what EVP_sha256 gives there is looked up anew for each digest, which takes longer than the digest.
-    fetch = duisign_symbol(module, b"EVP_MD_fetch")
-    if fetch != NULL:
-        evp.algorithm = (<FetchFunction> fetch)(NULL, b"SHA2-256", NULL)
-        return 0
-    known = duisign_symbol(module, b"EVP_sha256")
-    if known != NULL:
-        evp.algorithm = (<NewFunction> known)()
+    found.init = <InitFunction> duisign_symbol(module, b"SHA256_Init")
+    found.update = <UpdateFunction> duisign_symbol(module, b"SHA256_Update")
+    found.final = <FinalFunction> duisign_symbol(module, b"SHA256_Final")
+    if serves(&found):
+        openssl.init, openssl.update, openssl.final = found.init, found.update, found.final
     return 0
 
 
 find_openssl()
 
-BY_OPENSSL = evp.algorithm != NULL
+BY_OPENSSL = openssl.init != NULL
 """Whether OpenSSL is called directly."""
