@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -110,6 +111,36 @@ def test_hashlib_serves_where_there_is_no_openssl():
         [sys.executable, "-c", WITHOUT_OPENSSL], capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+FOREIGN = """
+import ctypes, hashlib, sys, types
+# Which want the real one.
+import cryptography.x509, lxml.etree
+library = ctypes.CDLL(sys.argv[1])
+sys.modules["_hashlib"] = types.SimpleNamespace(__file__=sys.argv[1])
+from duisign._sha256 import BY_OPENSSL, Sha256Start
+print(BY_OPENSSL, Sha256Start(b"a").digest_with(b"bc").hex())
+"""
+
+
+@pytest.mark.release_build
+@pytest.mark.parametrize(
+    ("fault", "taken"),
+    [("NONE", True), ("LACKS_ONE", False), ("REFUSES", False), ("DIFFERS", False), ("WRITES_TOO_FAR", False)],
+)
+def test_functions_that_are_not_openssls_are_not_called(tmp_path, fault, taken):
+    """Whatever has their names must give a digest and stay inside its room."""
+    if os.environ.get("DUISIGN_EXPECTED_SHA256") == "hashlib":
+        taken = False
+    library = tmp_path / "foreign.so"
+    source = Path(__file__).parent / "native" / "sha256.c"
+    command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", f"-D{fault}", str(source), "-o", str(library)]
+    subprocess.run(command, check=True, timeout=SECONDS)
+    command = [sys.executable, "-c", FOREIGN, str(library)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(taken), hashlib.sha256(b"abc").hexdigest()]
 
 
 def test_a_path_that_is_no_text_is_no_obstacle(tmp_path):

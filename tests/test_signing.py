@@ -527,7 +527,8 @@ class TestLimitsOfWhatIsMade:
 
     @pytest.mark.parametrize("octets", [2**63 - 1, 2**63, 10**30])
     def test_any_number_of_octets_is_a_limit(self, smki, octets):
-        assert Signer(smki.user.private_key, smki.user.certificate, max_octets=octets).sign(b"<a/>")
+        signed = Signer(smki.user.private_key, smki.user.certificate, max_octets=octets).sign(b"<a/>")
+        assert Verifier(PinnedCertificates([smki.user.certificate]), max_octets=octets).verify(signed)
 
     def test_a_truth_value_is_no_limit(self, smki):
         with pytest.raises(ConfigurationError) as caught:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import random
 import zipfile
 from pathlib import Path
@@ -38,6 +40,36 @@ def test_what_we_sign_is_read_so(smki, trailing):
 def changed(old, new):
     assert old in OWN
     return b"<a>" + OWN.replace(old, new) + b"</a>"
+
+
+def test_each_octet_of_the_digest_counts(smki):
+    sign = duisign.Signer(smki.user.private_key, smki.user.certificate).sign
+    verifier = duisign.Verifier(duisign.PinnedCertificates([smki.user.certificate]))
+    signed = sign(b"<a>b</a>")
+    digest = hashlib.sha256(b"<a>b</a>").digest()
+    text = base64.b64encode(digest)
+    assert text in signed
+    for index in range(len(digest)):
+        other = digest[:index] + bytes([digest[index] ^ 1]) + digest[index + 1 :]
+        document = signed.replace(text, base64.b64encode(other))
+        assert readings.compare(document) == readings.USUAL
+        with pytest.raises(duisign.DigestMismatchError):
+            verifier.verify(document)
+    verifier.verify(signed)
+
+
+def test_only_bytes_are_read_so(smki):
+    """What a subclass shows of itself may be something else than what it holds."""
+
+    class Octets(bytes):
+        pass
+
+    signed = duisign.Signer(smki.user.private_key, smki.user.certificate).sign(b"<a/>")
+    verifier = duisign.Verifier(duisign.PinnedCertificates([smki.user.certificate]))
+    for wrong in (Octets(signed), bytearray(signed), signed.decode(), None):
+        with pytest.raises(duisign.DocumentError) as caught:
+            verifier.verify(wrong)
+        assert caught.value.code == "wrong-type"
 
 
 TAKEN = {

@@ -30,9 +30,9 @@ cdef extern from "Python.h":
     PyObject* PyThreadState_GetDict() noexcept
 
 cdef enum:
-    # What libxml2 says of a document in which it has found no error, of well-formedness, of namespaces or of xml:id:
-    # XML_DOC_WELLFORMED, XML_DOC_NSVALID and XML_DOC_DTDVALID of its tree.h.
-    FAULTLESS = 1 | 2 | 8
+    # What libxml2 says of a document in which it has found no error, neither of well-formedness nor of namespaces:
+    # XML_DOC_WELLFORMED and XML_DOC_NSVALID of its tree.h. There is no DTD, and `collect_ids` is off: no other is left.
+    FAULTLESS = 1 | 2
 
 cdef Py_ssize_t PARSER_OCTETS = limits.PARSER_OCTETS
 cdef str CONTEXT = "_ParserDictionaryContext"
@@ -119,7 +119,7 @@ cpdef DocumentParser take_parser():
     cdef PyObject* state = PyThreadState_GetDict()
     # Taken away: what runs in the midst of a parse, such as a finalizer, may want to parse as well.
     found = None if state == NULL else (<dict> state).pop(PARSER, None)
-    return new_parser() if found is None or (<DocumentParser> found).spent else <DocumentParser> found
+    return new_parser() if found is None or (<DocumentParser> found).spent else <DocumentParser?> found
 
 
 cpdef object give_back(DocumentParser parser):

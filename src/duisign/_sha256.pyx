@@ -4,9 +4,11 @@ hashlib gives its OpenSSL to Python code alone: each digest takes three calls un
 short message, and threads wait for each other meanwhile. So OpenSSL is called from here, by its functions for this one
 digest: those for any digest (EVP) allocate its state each time, and their code takes longer to fetch than the digest
 of a short message takes where an ECDSA signature has filled the processor's caches before. Both compute it by the same
-code. They are looked up in `_hashlib`, the module that hashlib stands on, and found where it is linked with OpenSSL as
-a library of its own, as in the Pythons of Linux distributions and container images. Elsewhere, and where a future
-OpenSSL has them no more, hashlib does the work, with the same digests.
+code, but where EVP is told to use another provider.
+
+They are looked up in `_hashlib`, the module that hashlib stands on, and found where it is linked with OpenSSL as a
+library of its own, as in the Pythons of Linux distributions and container images. Elsewhere, and where a future OpenSSL
+has them no more, hashlib does the work, with the same digests.
 """
 
 cimport cython

@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import contextlib
 import re
+import sys
 from encodings import normalize_encoding
 from encodings.aliases import aliases
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from lxml import etree
 from duisign._document_parser import give_back, new_parser, short_root, take_parser
 from duisign._markup import DOCTYPE, UTF8, prolog
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
-from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSER_OCTETS
+from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSER_OCTETS, SHORT_OCTETS
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -66,7 +67,8 @@ class DocumentReader:
         check_depth(max_depth)
         if type(max_octets) is not int or max_octets < 1:
             raise ConfigurationError("size-limit", "max_octets must be a positive number of octets.")
-        self.max_octets = max_octets
+        # As far as native code counts: no bytes object is longer.
+        self.max_octets = min(max_octets, sys.maxsize)
         self.max_depth = max_depth
 
     def parse(self, document: bytes) -> _Element:
@@ -91,7 +93,7 @@ class DocumentReader:
             if kind == DOCTYPE:
                 raise doctype_error()
             return self._parse_other(document), False
-        root = short_root(document) if len(document) <= SHARED_PARSER_OCTETS else None
+        root = short_root(document) if len(document) <= SHORT_OCTETS else None
         return root if root is not None else _parsed(document), True
 
     def decode(self, document: bytes) -> tuple[str, str]:

@@ -19,6 +19,7 @@ __all__ = [
     "READ_AHEAD_DOCUMENTS",
     "READ_AHEAD_OCTETS",
     "SHARED_PARSER_OCTETS",
+    "SHORT_OCTETS",
     "SIGNED_LEVELS",
     "WAITING_CHUNKS",
 ]
@@ -40,6 +41,10 @@ large as any document needed them: what one sender makes up, all others would pa
 
 SHARED_PARSER_OCTETS = 65536
 """Octets of a document above which it has a parser of its own, so that it leaves nothing to others."""
+
+SHORT_OCTETS = 8192
+"""Octets of a document up to which it is parsed with white space behind it, and twice if it is refused: in a longer one
+that saves less than a hundredth."""
 
 MAX_DEPTH = 256
 """Levels of nested elements. DUIS messages have fewer than 20; deeper input is an attack on somebody's stack."""

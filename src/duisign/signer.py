@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -141,7 +140,7 @@ class Signer:
             self._frame = signature_frame(profile, key_info_element, *self._external(key, deterministic))
         self._byte_lane = None
         if _uses_byte_lane():
-            most = min(max_octets, sys.maxsize)
+            most = self._reader.max_octets
             self._byte_lane = ByteLane(self._frame, algorithm, strip, replace, most, max_depth)
 
     def _external(
