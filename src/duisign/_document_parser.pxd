@@ -3,10 +3,6 @@
 from lxml.includes.etreepublic cimport _Element
 
 
-cdef enum:
-    # Spaces behind a short document: as many octets as libxml2's parser wants at hand, INPUT_CHUNK of its
-    # parserInternals.h.
-    PADDING = 250
-
-
-cdef _Element padded_root(bytes octets)
+cdef _Element root_of_parts(
+    const char* first, Py_ssize_t first_length, const char* second, Py_ssize_t second_length,
+)

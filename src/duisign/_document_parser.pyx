@@ -30,6 +30,8 @@ cdef extern from "Python.h":
     PyObject* PyThreadState_GetDict() noexcept
 
 cdef enum:
+    # Octets that libxml2's parser wants at hand: INPUT_CHUNK of its parserInternals.h.
+    INPUT_CHUNK = 250
     # What libxml2 says of a document in which it has found no error, neither of well-formedness nor of namespaces:
     # XML_DOC_WELLFORMED and XML_DOC_NSVALID of its tree.h. There is no DTD, and `collect_ids` is off: no other is left.
     FAULTLESS = 1 | 2
@@ -118,8 +120,8 @@ cpdef DocumentParser take_parser():
     """The thread's own parser, to be given back; a new one where it is at work, spent, or there is none."""
     cdef PyObject* state = PyThreadState_GetDict()
     # Taken away: what runs in the midst of a parse, such as a finalizer, may want to parse as well.
-    found = None if state == NULL else (<dict> state).pop(PARSER, None)
-    return new_parser() if found is None or (<DocumentParser> found).spent else <DocumentParser?> found
+    cdef DocumentParser own = None if state == NULL else (<dict> state).pop(PARSER, None)
+    return new_parser() if own is None or own.spent else own
 
 
 cpdef object give_back(DocumentParser parser):
@@ -129,21 +131,23 @@ cpdef object give_back(DocumentParser parser):
         (<dict> state)[PARSER] = parser
 
 
-cdef bytes padded(const char* document, Py_ssize_t length):
-    """These octets with `PADDING` spaces behind them."""
-    cdef bytes octets = PyBytes_FromStringAndSize(NULL, length + PADDING)
-    cdef char* to = PyBytes_AS_STRING(octets)
-    memcpy(to, document, length)
-    memset(to + length, c" ", PADDING)
-    return octets
+cdef _Element root_of_parts(
+    const char* first, Py_ssize_t first_length, const char* second, Py_ssize_t second_length,
+):
+    """The root element of a short document in UTF-8, of which two parts are given, by the thread's own parser.
 
-
-cdef _Element padded_root(bytes octets):
-    """The root element of a document, by the thread's own parser; None if it is not faultless."""
-    cdef DocumentParser parser = take_parser()
+    None if it is not faultless.
+    """
+    cdef bytes document = PyBytes_FromStringAndSize(NULL, first_length + second_length + INPUT_CHUNK)
+    cdef char* to = PyBytes_AS_STRING(document)
+    cdef DocumentParser parser
     cdef _Element root = None
+    memcpy(to, first, first_length)
+    memcpy(to + first_length, second, second_length)
+    memset(to + first_length + second_length, c" ", INPUT_CHUNK)
+    parser = take_parser()
     try:
-        root = parser.parse(octets)
+        root = parser.parse(document)
     except (LxmlError, ValueError, LookupError):
         pass
     give_back(parser)
@@ -155,7 +159,7 @@ cdef _Element padded_root(bytes octets):
 
 def short_root(bytes document not None):
     """The root element of a short document in UTF-8; None if it is not faultless: parse it again to learn why."""
-    return padded_root(padded(PyBytes_AS_STRING(document), len(document)))
+    return root_of_parts(PyBytes_AS_STRING(document), len(document), b"", 0)
 
 
 import_lxml__etree()

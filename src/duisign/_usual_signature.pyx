@@ -11,13 +11,13 @@ root.
 Whatever is not exactly so is left to `read_signature`, which words the refusals.
 """
 
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.string cimport memcmp, memcpy, memset, strcmp
+from cpython.bytes cimport PyBytes_AS_STRING
+from libc.string cimport memcmp, memcpy, strcmp
 
 from lxml.includes.etreepublic cimport import_lxml__etree
 from lxml.includes.tree cimport xmlNode, xmlNs
 
-from duisign._document_parser cimport PADDING, padded_root
+from duisign._document_parser cimport root_of_parts
 from duisign._markup cimport IN_UTF8, prolog_of
 from duisign._sha256 cimport DIGEST
 from duisign._signature_element cimport SignatureElement
@@ -136,18 +136,6 @@ cdef bint find_parts(Parts* parts, const char* end) noexcept:
     return parts.start != NULL
 
 
-cdef bytes rest_of(const Parts* parts, const char* end):
-    """The document without its Signature, for `padded_root`."""
-    cdef Py_ssize_t before_signature = parts.start - parts.document
-    cdef Py_ssize_t behind_signature = end - parts.root_end
-    cdef bytes rest = PyBytes_FromStringAndSize(NULL, before_signature + behind_signature + PADDING)
-    cdef char* to = PyBytes_AS_STRING(rest)
-    memcpy(to, parts.document, before_signature)
-    memcpy(to + before_signature, parts.root_end, behind_signature)
-    memset(to + before_signature + behind_signature, c" ", PADDING)
-    return rest
-
-
 cdef str text(const char* start, const char* end):
     return start[:end - start].decode("ascii")
 
@@ -181,7 +169,9 @@ def usual_signature(document, Py_ssize_t max_octets, int max_depth):
     found.der_signature = der_from_raw(raw, RAW // 2)
     if found.der_signature is None:
         return None
-    found.root = padded_root(rest_of(&parts, end))
+    found.root = root_of_parts(
+        parts.document, parts.start - parts.document, parts.root_end, end - parts.root_end,
+    )
     if found.root is None:
         return None
     memcpy(found.digest, digest, DIGEST)
