@@ -17,6 +17,7 @@ import pytest
 
 from duisign._sha256 import BY_OPENSSL, Sha256Start
 from duisign._signature_frame import SignatureFrame
+from interop import peers
 
 SECONDS = 120
 START = Sha256Start(b"")
@@ -135,8 +136,9 @@ def test_functions_that_are_not_openssls_are_not_called(tmp_path, fault, taken):
         taken = False
     library = tmp_path / "foreign.so"
     source = Path(__file__).parent / "native" / "sha256.c"
-    command = ["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", f"-D{fault}", str(source), "-o", str(library)]
-    subprocess.run(command, check=True, timeout=SECONDS)
+    compiler = peers.require_program("gcc")
+    options = ["-shared", "-fPIC", "-O1", "-Wall", "-Werror", f"-D{fault}"]
+    subprocess.run([compiler, *options, source, "-o", library], check=True, timeout=SECONDS)
     command = [sys.executable, "-c", FOREIGN, str(library)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
