@@ -407,7 +407,7 @@ def make_tls(folder):
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test CA")])
 
-    def make(name, key, public, *extensions):
+    def make(name, public, *extensions):
         builder = (
             x509.CertificateBuilder()
             .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
@@ -417,9 +417,14 @@ def make_tls(folder):
             .not_valid_before(now - dt.timedelta(days=1))
             .not_valid_after(now + dt.timedelta(days=1))
         )
-        for extension, critical in extensions:
+        # RFC 5280 wants key identifiers, and callers on Python 3.13 and later do too.
+        identifiers = (
+            x509.SubjectKeyIdentifier.from_public_key(public),
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(ca_key.public_key()),
+        )
+        for extension, critical in (*extensions, *((one, False) for one in identifiers)):
             builder = builder.add_extension(extension, critical)
-        certificate = builder.sign(key, hashes.SHA256())
+        certificate = builder.sign(ca_key, hashes.SHA256())
         (folder / f"{name}.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def save(name, key):
@@ -428,14 +433,15 @@ def make_tls(folder):
         )
         (folder / f"{name}.key").write_bytes(octets)
 
-    make("test CA", ca_key, ca_key.public_key(), (x509.BasicConstraints(True, None), True))
+    signs = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
+    make("test CA", ca_key.public_key(), (x509.BasicConstraints(True, None), True), (signs, True))
     for name in ("server", "client"):
         key = ec.generate_private_key(ec.SECP256R1())
         save(name, key)
         names = x509.SubjectAlternativeName(
             [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
         )
-        make(name, ca_key, key.public_key(), (names, False))
+        make(name, key.public_key(), (names, False))
 
 
 def test_mutual_tls(folder, request_document, verifier):

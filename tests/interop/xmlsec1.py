@@ -9,6 +9,7 @@ not.)
 from __future__ import annotations
 
 import base64
+import functools
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,9 @@ EXCLUSIVE_C14N = "http://www.w3.org/2001/10/xml-exc-c14n#"
 REFERENCES_PER_RUN = 500
 TIMEOUT_SECONDS = 120
 
+VERDICTS = {"OK": True, "FAIL": False, "Verification status: OK": True, "Verification status: FAILED": False}
+"""The lines with which 1.2 and 1.3 tell whether a document is valid."""
+
 _XML_DECLARATION = b'<?xml version="1.0"'  # which begins each document that it writes
 
 _SIGNATURE = f"""\
@@ -34,6 +38,23 @@ _SIGNATURE = f"""\
 _REFERENCE = """\
 <Reference URI=%s><Transforms><Transform Algorithm=%s>%s</Transform></Transforms>\
 <DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><DigestValue/></Reference>"""
+
+
+@functools.cache
+def series_of(executable: str) -> str:
+    """Its first two numbers, such as "1.2"."""
+    done = subprocess.run([executable, "--version"], capture_output=True, check=True, timeout=TIMEOUT_SECONDS)
+    return ".".join(done.stdout.decode().removeprefix("xmlsec1 ").split(".")[:2])
+
+
+def signing_options(executable: str) -> tuple[str, ...]:
+    """``--sign``, with what lets the key that is given be used when KeyInfo does not name it: 1.2 always does."""
+    return ("--sign",) if series_of(executable) == "1.2" else ("--sign", "--lax-key-search")
+
+
+def verdicts_of(errors: str) -> list[bool]:
+    """Whether each document is valid, as ``--verify`` says on standard error."""
+    return [VERDICTS[line] for line in errors.splitlines() if line in VERDICTS]
 
 
 @dataclass(frozen=True)
@@ -56,14 +77,14 @@ class XmlSec1:
         for start in range(0, len(references), REFERENCES_PER_RUN):
             run = references[start : start + REFERENCES_PER_RUN]
             template.write_text(_SIGNATURE % "".join(run), encoding="utf-8")
-            signed = etree.fromstring(self._run("--sign", "--hmackey", str(key), str(template)))
+            signed = etree.fromstring(self._sign("--hmackey", str(key), str(template)))
             digests += [base64.b64decode(value.text or "") for value in signed.iter(f"{{{DSIG}}}DigestValue")]
         assert len(digests) == len(jobs)
         return digests
 
     def sign(self, templates: Sequence[Path], private_key: Path) -> list[bytes]:
         """Fills DigestValue and SignatureValue of the Signature in each template."""
-        output = self._run("--sign", "--privkey-pem", str(private_key), *map(str, templates))
+        output = self._sign("--privkey-pem", str(private_key), *map(str, templates))
         signed = [_XML_DECLARATION + rest for rest in output.split(_XML_DECLARATION)[1:]]
         assert len(signed) == len(templates)
         return signed
@@ -75,13 +96,13 @@ class XmlSec1:
         """
         arguments = ["--verify", "--enabled-key-data", "x509", "--pubkey-cert-pem", str(certificate)]
         done = self._start(*arguments, *map(str, documents))
-        verdicts = [line for line in done.stderr.splitlines() if line in (b"OK", b"FAIL")]
-        if (done.returncode == 0) != (verdicts == [b"OK"] * len(documents)):
+        verdicts = verdicts_of(done.stderr.decode())
+        if (done.returncode == 0) != (verdicts == [True] * len(documents)):
             raise PeerError(done.stderr.decode())
-        return verdicts.count(b"OK")
+        return verdicts.count(True)
 
-    def _run(self, *arguments: str) -> bytes:
-        done = self._start(*arguments)
+    def _sign(self, *arguments: str) -> bytes:
+        done = self._start(*signing_options(self.executable), *arguments)
         if done.returncode != 0:
             raise PeerError(done.stderr.decode())
         return done.stdout
