@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -192,7 +193,8 @@ class TestFilesThatAreTaken:
             "Cannot read dangling.xml: no such file or directory.",
             "device.xml is not a regular file: name a pipe or device by itself.",
             "long.xml is longer than 16 MiB, more than any DUIS message.",
-            "Cannot read loop.xml: too many levels of symbolic links.",
+            # in the C library's words
+            f"Cannot read loop.xml: {os.strerror(errno.ELOOP).lower()}.",
             "pipe.xml is not a regular file: name a pipe or device by itself.",
             "Cannot read socket.xml: no such device or address.",
         ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import errno
 import ipaddress
 import json
 import os
@@ -179,7 +180,7 @@ def test_a_port_that_is_taken(folder):
         status, sentence = refused("-c", folder / "service.toml", "--port", port)
     assert (status, sentence) == (
         2,
-        f"duisign: The service cannot listen on 127.0.0.1, port {port}: address already in use.\n",
+        f"duisign: The service cannot listen on 127.0.0.1, port {port}: {os.strerror(errno.EADDRINUSE).lower()}.\n",
     )
 
 

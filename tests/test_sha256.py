@@ -148,7 +148,7 @@ def test_a_path_that_is_no_text_is_no_obstacle(tmp_path):
     """Where the module that hashlib stands on lies in a folder whose name is not UTF-8."""
     import _hashlib
 
-    # A link, and named afterwards: CPython 3.14 imports nothing from such a folder.
+    # A link, and named afterwards: CPython 3.13 imports nothing from such a folder.
     link = tmp_path / os.fsdecode(b"\xff.so")
     link.symlink_to(_hashlib.__file__)
     code = f"import _hashlib; _hashlib.__file__ = {str(link)!a}; import duisign._sha256 as one; print(one.BY_OPENSSL)"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -24,6 +23,7 @@ from duisign.certificate_octets import read_der, read_pem
 from duisign.certificate_source import Problem, unopened
 from duisign.errors import ConfigurationError, DuisignError
 from duisign.external_key import AnyExternalKey, is_external
+from duisign.json_object import json_object
 from duisign.key_password import Password
 from duisign.organisation_certificate import OrganisationCertificate, is_unreadable
 
@@ -328,9 +328,8 @@ class _Reader:
 
     def _key_store(self, octets: bytes, where: str) -> bool:
         """The JSON layout of the DCC's test key store: EUI-64, key usage, serial number, entry."""
-        try:
-            store = json.loads(octets)
-        except (ValueError, RecursionError):
+        store = json_object(octets)
+        if store is None:
             return False
         found = False
         for entity, usages in store.items():

@@ -16,9 +16,10 @@ from typing import Any
 from duisign._markup import OTHER_ENCODING, prolog
 from duisign.cli.exit_status import Failure
 from duisign.cli.files import STANDARD_STREAM, reason
+from duisign.json_object import json_object
 from duisign.limits import MAX_DOCUMENT_OCTETS
 
-__all__ = ["Line", "Lines", "MessageLine", "json_line", "open_lines", "unrepeated"]
+__all__ = ["Line", "Lines", "MessageLine", "json_line", "open_lines"]
 
 MAX_LINE_OCTETS = 4 * MAX_DOCUMENT_OCTETS
 """Octets of a line: the largest document with every third character escaped, or in base64."""
@@ -166,27 +167,10 @@ def json_line(facts: dict[str, Any]) -> bytes:
 def _object(octets: bytes | None) -> dict[str, Any]:
     if octets is None:
         raise _ProblemError(f"The line is longer than {MAX_LINE_OCTETS // (1 << 20)} MiB.")
-    facts = None
-    try:
-        # Some senders begin their output with a byte order mark.
-        facts = json.loads(octets.decode("utf-8-sig"), object_pairs_hook=unrepeated, parse_constant=_refused)
-    except (ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict):
+    facts = json_object(octets)
+    if facts is None:
         raise _ProblemError('The line is no JSON object such as {"id": 1, "message": "<xml/>"}, each name once.')
     return facts
-
-
-def unrepeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object; of a name that is repeated, readers differ in which value they take."""
-    facts = dict(pairs)
-    if len(facts) != len(pairs):
-        raise ValueError("a name is repeated")
-    return facts
-
-
-def _refused(constant: str) -> None:
-    raise ValueError("NaN and Infinity are no JSON")
 
 
 def _octets_of_text(message: str) -> bytes:

@@ -6,13 +6,12 @@ RequestID set to the current time unless it is preserved, and a verified message
 
 from __future__ import annotations
 
-import json
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from duisign.cli.ndjson import unrepeated
+from duisign.json_object import json_object
 from duisign.message import UnsignedMessage
 from duisign.service.problem import RequestError
 
@@ -62,12 +61,8 @@ class DccApi:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    facts = None
-    try:
-        facts = json.loads(body.decode("utf-8-sig"), object_pairs_hook=unrepeated)
-    except (ValueError, RecursionError):
-        facts = None
-    if not isinstance(facts, dict):
+    facts = json_object(body)
+    if facts is None:
         raise RequestError("body-malformed", 'The body is no JSON object such as {"message": "PGE..."}.', 400)
     return facts
 
