@@ -9,7 +9,7 @@ CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_docu
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel aarch64 clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel aarch64 musl clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -102,6 +102,10 @@ wheel: sdist
 # The tests of the wheel for aarch64, with CPython of Debian under an emulator.
 aarch64: $(VENV)/.test $(VENV)/.native
 	$(BIN)/python tests/platforms/aarch64.py
+
+# Those of the wheel for musl, and of what reads JSON in threads, with a CPython that is built for it.
+musl: $(VENV)/.cli
+	$(BIN)/python tests/platforms/musl.py
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml
