@@ -117,7 +117,7 @@ def build(package: str, environment: dict[str, str]) -> None:
             for command in RECIPES[package]:
                 run(*command, cwd=unpacked, env=environment, stdout=output, stderr=subprocess.STDOUT)
         except (OSError, subprocess.SubprocessError) as error:
-            sys.exit(f"{package} was not built: {error}. {log} tells more.")
+            sys.exit(f"{package} was not built, see {log}: {error}")
     shutil.rmtree(folder)
     built.touch()
 
