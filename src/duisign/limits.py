@@ -76,7 +76,7 @@ MAX_INNER_FORMS_OCTETS = 64 * 1024 * 1024
 """Octets of these forms, all at once in memory; the last one may pass it."""
 
 MAX_JSON_LEVELS = 64
-"""Levels of JSON that comes from outside. What is of use there has at most five. CPython's module json takes 128 octets
+"""Levels of JSON that comes from outside. What is of use there has at most four. CPython's module json takes 128 octets
 of the stack for each, and before 3.14 counts up to 10,000, whatever room a thread has: 128 KiB with musl."""
 
 MAX_WORKERS = 256
