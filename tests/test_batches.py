@@ -14,7 +14,7 @@ from batch_threads import SECONDS, own_threads, tiny
 from duisign.batch import available_workers
 from duisign.limits import CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
-from duisign.work import InChunks, _Work, results_in_order
+from duisign.work import _Work, results_in_order
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -322,7 +322,7 @@ class TestReadAhead:
             assert len(documents) == sum(one() is not None for one in alive) == 2 - index
 
     def test_nobody_waits_for_what_was_finished_in_between(self):
-        work = _Work(InChunks(zip, str), lambda *result: result, 1)
+        work = _Work(str, None, lambda *result: result, 1)
         work.waiting.append((0, [7]))
         assert work.work_one()
         waiting = threading.Thread(target=work.wait, args=(0,), daemon=True)

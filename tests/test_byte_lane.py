@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import itertools
 import os
 import platform
@@ -11,6 +12,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -20,7 +22,8 @@ from hypothesis import strategies as st
 
 import duisign
 import lanes
-from duisign._byte_lane import SCAN, ReadDocument, canonical_document
+from duisign._byte_lane import SCAN, ByteLane, canonical_document
+from duisign.signed_info import signature_frame
 from duisign.testing import Smki, make_samples
 from lane_documents import DECLINED, DSIG, REFUSED, REFUSED_OCTETS, SIGNATURE, TAKEN
 from xml_documents import Shape, documents, duis_documents, generate
@@ -338,61 +341,95 @@ def lane_of(one):
     return one._byte_lane
 
 
-@pytest.mark.parametrize("options", [{}, {"whitespace": "strip", "existing_signature": "replace"}], ids=str)
-class TestReadDocuments:
-    """What a lane has read and not signed yet."""
+def lane_with(function, **options):
+    """A lane for documents of at most 2,000 octets, whose key is a function of a digest and an algorithm."""
+    frame = signature_frame(duisign.Profile.DUIS, b"", function)
+    return ByteLane(frame, 0, options.get("strip", False), options.get("replace", False), 2000, 50)
 
-    DOCUMENT = b"<a> <b>text</b> </a>"
 
-    def read(self, one):
-        ((document, read),) = lane_of(one).read_all([self.DOCUMENT])
-        assert document is self.DOCUMENT
-        return read
+@pytest.mark.parametrize("options", [{}, {"strip": True, "replace": True}], ids=str)
+class TestManyAtOnce:
+    """`ByteLane.sign_all`."""
 
-    def test_it_is_signed_once(self, smki, options):
-        one = signer(smki, **options)
-        read = self.read(one)
-        assert lane_of(one).sign_read(read) == one.sign(self.DOCUMENT)
-        with pytest.raises(ValueError, match="signed already"):
-            lane_of(one).sign_read(read)
+    OCTETS: ClassVar = [text.encode() for text in TAKEN.values()]
+    DOCUMENTS: ClassVar = [b"<a> <b>text</b> </a>", b"<a/>", b"<a>  <b/>\n</a>", b"<a xmlns:ds='http://x'> </a>"]
 
-    def test_it_is_of_use_to_its_own_lane_alone(self, smki, options):
-        one = signer(smki, **options)
-        other = signer(smki, key_info=duisign.KeyInfo.CERTIFICATE, **options)
-        with pytest.raises(ValueError, match="not this lane's"):
-            lane_of(other).sign_read(self.read(one))
-        with pytest.raises(ValueError, match="not this lane's"):
-            lane_of(one).sign_read(ReadDocument())
+    def test_it_gives_what_sign_gives(self, smki, options):
+        """Also where the lane declines, or does not look: None; and both are counted alike."""
+        too_long = b"<a>" + b" " * 2000 + b"</a>"
+        many = [*self.DOCUMENTS, b"<!DOCTYPE a><a/>", None, "<a/>", b"<a>", too_long, *self.OCTETS]
+        deterministic = ec.ECDSA(utils.Prehashed(hashes.SHA256()), deterministic_signing=True)
+        first, second = (
+            lane_with(lambda digest, _: smki.user.private_key.sign(digest, deterministic), **options) for _ in range(2)
+        )
+        expected = [first.sign(one) for one in many]
+        assert None in expected
+        assert len(set(expected)) > len(self.OCTETS) // 2
+        assert second.sign_all(many) == expected
+        assert (second.signed, second.declined()) == (first.signed, first.declined())
+        assert second.sign_all([]) == []
 
-    def test_a_key_that_comes_back_for_it_finds_it_taken(self, smki, options):
-        found = []
+    @pytest.mark.parametrize("failure", [OSError("no key"), MemoryError(), None], ids=repr)
+    def test_it_ends_where_the_key_fails(self, smki, options, failure):
+        """By an exception, or by something that is no signature."""
+        calls = []
 
-        class Returning:
-            def __init__(self):
-                self.read = None
+        def third_fails(digest, _):
+            calls.append(digest)
+            if len(calls) < 3:
+                return smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+            if failure is not None:
+                raise failure
+            return b"no signature"
 
-            def sign_digest(self, digest):
-                if self.read is not None:
-                    with pytest.raises(ValueError, match="signed already"):
-                        lane_of(one).sign_read(self.read)
-                    found.append(self.read)
-                r, s = utils.decode_dss_signature(
-                    smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-                )
-                return r.to_bytes(32) + s.to_bytes(32)
+        lane = lane_with(third_fails, **options)
+        signed = lane.sign_all([self.DOCUMENTS[0], b"<a>", *self.DOCUMENTS[1:], b"<a", b" " * 3000])
+        assert [one if one is None else type(one) for one in signed] == [bytes, None, bytes]
+        assert len(calls) == 3
+        assert (lane.signed, lane.declined()) == (2, {"malformed": 1})
 
-        key = Returning()
-        one = duisign.Signer(key, smki.user.certificate, **options)
-        key.read = self.read(one)
+    def test_an_interrupt_passes(self, options):
+        def interrupted(digest, _):
+            raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            lane_with(interrupted, **options).sign_all(self.DOCUMENTS)
+
+    def test_a_key_may_change_the_list(self, smki, options):
+        documents = [bytes(bytearray(one)) for one in self.DOCUMENTS]
+        expected = len(documents)
+
+        def clearing(digest, _):
+            documents.clear()
+            gc.collect()
+            return smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+
         trust = duisign.PinnedCertificates([smki.user.certificate])
-        duisign.Verifier(trust).verify(lane_of(one).sign_read(key.read))
-        assert found == [key.read]
+        signed = lane_with(clearing, **options).sign_all(documents)
+        assert len(signed) == expected
+        for one in signed:
+            duisign.Verifier(trust).verify(one)
 
-    def test_one_of_a_caller_is_no_document(self, smki, options):
-        one = signer(smki, **options)
-        for workers in (1, 2):
-            results = list(one.sign_many([self.DOCUMENT] * 20 + [self.read(one), ReadDocument()], workers=workers))
-            assert [result.ok or result.error.code for result in results] == [True] * 20 + ["wrong-type"] * 2
+
+def test_a_key_outside_is_asked_for_one_document_after_the_other(smki):
+    """In batches too: each failure is the result of its own document."""
+    calls = []
+
+    class Failing:
+        def sign_digest(self, digest):
+            calls.append(digest)
+            # The first is the trial of the constructor.
+            if len(calls) % 3 == 0:
+                raise OSError("no key")
+            r, s = utils.decode_dss_signature(
+                smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+            )
+            return r.to_bytes(32) + s.to_bytes(32)
+
+    one = duisign.Signer(Failing(), smki.user.certificate)
+    results = [result.ok for result in one.sign_many([b"<a/>"] * 60, workers=2)]
+    assert len(calls) == 61
+    assert results.count(False) == 20
 
 
 def test_reference_counts_do_not_move(smki):
@@ -403,9 +440,7 @@ def test_reference_counts_do_not_move(smki):
         for document in documents_seen:
             with contextlib.suppress(duisign.DuisignError):
                 one.sign(document)
-        for arguments in lane_of(one).read_all(documents_seen):
-            with contextlib.suppress(duisign.DuisignError):
-                one._sign_read(*arguments)
+        lane_of(one).sign_all(documents_seen)
 
     sign_all()
     before = [sys.getrefcount(document) for document in documents_seen]

@@ -8,10 +8,10 @@ XML 1.0 (fifth edition), Namespaces in XML 1.0, Canonical XML 1.0, Exclusive XML
 """
 
 cimport cython
-from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_XDECREF
-from libc.stdlib cimport free, malloc
+from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
 from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, rest_length, scan_free, scan_open, scan_run
@@ -21,15 +21,19 @@ from duisign._byte_text cimport (
 )
 from duisign._octets cimport Octets, _PyBytes_Resize, octets_digest, octets_take
 from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_needs_gil, sha256_open
-from duisign._signature_frame cimport SignatureFrame, SignedInfo, signed_info_of
+from duisign._signature_frame cimport RAW, FrameOctets, SignatureFrame, SignedInfo, put_signature, signed_info_of
 
 cdef enum:
-    # Octets of a document whose reading takes long enough to be worth giving up the GIL for.
+    # Octets of a document whose reading takes long enough to be worth giving up the GIL for, and of one that takes
+    # as long to copy.
     LONG_READING = 4096
+    LONG_COPY = 65536
 
 cdef extern from "Python.h":
     # As `_PyBytes_Resize` wants it: an object that nobody else holds.
     PyObject* new_bytes "PyBytes_FromStringAndSize" (const char* octets, Py_ssize_t length) except NULL
+    char* bytes_octets "PyBytes_AS_STRING" (PyObject* octets) noexcept nogil
+    Py_ssize_t bytes_length "PyBytes_GET_SIZE" (PyObject* octets) noexcept nogil
 
 SCAN = DUISIGN_SCAN.decode()
 """Which branch of the scanner was compiled: "SSE2", "NEON" or "plain"."""
@@ -141,46 +145,90 @@ cdef Decline read(
         scan_free(&scan)
 
 
-@cython.final
-cdef class ReadDocument:
-    """A document that a ByteLane has read, and that waits for its ECDSA signature."""
+cdef void put_document(
+    char* out, const Reading* reading, const FrameOctets* frame, const unsigned char* raw,
+) noexcept nogil:
+    """Write the signed document, `reading.length` octets; `out` may be the room that it was read with."""
+    cdef const Cut* cut = &reading.cut
+    cdef char* to = put_head(cut, out)
+    if cut.empty_root:
+        to[0] = c">"
+        to = put_signature(to + 1, frame, cut.binds_ds, &reading.signed_info, raw)
+        to[0] = c"<"
+        to[1] = c"/"
+        memcpy(to + 2, cut.root_name.octets, cut.root_name.length)
+        # Behind the "/" of the empty root.
+        put_tail(cut, to + 2 + cut.root_name.length, 1)
+    else:
+        put_tail(cut, put_signature(to, frame, cut.binds_ds, &reading.signed_info, raw), 0)
 
-    cdef bytes document
-    # of the lane that has read it
-    cdef SignatureFrame frame
-    cdef Reading reading
-    # DECLINES: it is not read
-    cdef Decline decline
-    # it is being signed, or has been
-    cdef bint taken
-    # owned, see `ByteLane.room`; NULL where nothing is dropped, and once it is taken
-    cdef PyObject* room
 
-    def __dealloc__(self):
-        Py_XDECREF(self.room)
-
-
-cdef struct Unread:
-    # borrowed from a ReadDocument that is not read yet
+cdef struct Job:
+    # a document, borrowed; NULL: it is not to be read
     const unsigned char* octets
     size_t length
-    unsigned char* rest
-    Reading* reading
-    Decline* decline
+    # owned: the room it is read with, or NULL, and then the signed document
+    PyObject* room
+    Decline decline
+    Reading reading
+    unsigned char[RAW] raw
 
 
-cdef int read_each(const Options* options, const Unread* documents, Py_ssize_t count) except -1 nogil:
+cdef int read_jobs(const Options* options, Job* jobs, Py_ssize_t* count) except -1 nogil:
+    """Read what is taken of `count` documents; `count` are read then, even after a MemoryError."""
     cdef Sha256 sha256
-    cdef Py_ssize_t index
-    cdef const Unread* one
+    cdef Py_ssize_t index = 0
+    cdef Job* job
     sha256_open(&sha256)
     try:
-        for index in range(count):
-            one = &documents[index]
-            one.decline[0] = read(options, one.octets, one.length, one.rest, &sha256, one.reading)
+        while index < count[0]:
+            job = &jobs[index]
+            if job.octets != NULL:
+                job.decline = read(options, job.octets, job.length, octets_of(job.room), &sha256, &job.reading)
+            index += 1
         return 0
     finally:
+        count[0] = index
         sha256_free(&sha256)
+
+
+cdef void put_jobs(Job* jobs, Py_ssize_t count, const FrameOctets* frame) noexcept nogil:
+    cdef Py_ssize_t index
+    for index in range(count):
+        if is_signed(&jobs[index]):
+            put_document(bytes_octets(jobs[index].room), &jobs[index].reading, frame, jobs[index].raw)
+
+
+cdef inline bint is_signed(const Job* job) noexcept nogil:
+    """Whether a document that was read is one to sign, or was signed."""
+    return job.octets != NULL and job.decline == NOT_DECLINED
+
+
+cdef inline unsigned char* octets_of(PyObject* room) noexcept nogil:
+    """Where the octets of an object of bytes are, or NULL if there is none."""
+    return NULL if room == NULL else <unsigned char*> bytes_octets(room)
+
+
+cdef int make_room(PyObject** room, const Reading* reading) except -1:
+    """See to it that there is room for the signed document, with what was put together in it.
+
+    There is too little in a root that must be opened alone: of such a document nothing is dropped.
+    """
+    if room[0] == NULL or reading.length > bytes_length(room[0]):
+        Py_XDECREF(room[0])
+        room[0] = NULL
+        room[0] = new_bytes(NULL, reading.length)
+    return 0
+
+
+cdef object taken_room(PyObject** room, const Reading* reading):
+    """The signed document that was put into its room, which is NULL from then on."""
+    if bytes_length(room[0]) != reading.length:
+        _PyBytes_Resize(room, reading.length)
+    signed = <object> room[0]
+    Py_XDECREF(room[0])
+    room[0] = NULL
+    return signed
 
 
 @cython.final
@@ -209,15 +257,6 @@ cdef class ByteLane:
         self.options.signature_bound = frame.length(True)
         self.options.signed_info = &frame.signed_info.state
 
-    cdef bint takes(self, document) except -1:
-        """Whether to read a document at all."""
-        if type(document) is not bytes:
-            return False
-        if len(<bytes> document) > self.options.max_octets:
-            self.counts[<int> TOO_LARGE] += 1
-            return False
-        return True
-
     cdef PyObject* room(self, bytes document) except? NULL:
         """The result, owned, in which what is left of the document is put together; NULL if nothing is dropped."""
         if not self.options.strip and not self.options.replace:
@@ -229,122 +268,107 @@ cdef class ByteLane:
         cdef Reading reading
         cdef Sha256 sha256
         cdef Decline decline
+        cdef unsigned char[RAW] raw
         cdef PyObject* room
-        cdef unsigned char* rest = NULL
         cdef const unsigned char* octets
         cdef size_t length
-        if not self.takes(document):
+        if type(document) is not bytes:
             return None
         octets, length = <bytes> document, len(<bytes> document)
+        if <Py_ssize_t> length > self.options.max_octets:
+            self.counts[<int> TOO_LARGE] += 1
+            return None
         room = self.room(<bytes> document)
-        if room != NULL:
-            rest = <unsigned char*> PyBytes_AS_STRING(<object> room)
         sha256_open(&sha256)
         try:
             if length >= LONG_READING:
                 with nogil:
-                    decline = read(&self.options, octets, length, rest, &sha256, &reading)
+                    decline = read(&self.options, octets, length, octets_of(room), &sha256, &reading)
             else:
-                decline = read(&self.options, octets, length, rest, &sha256, &reading)
+                decline = read(&self.options, octets, length, octets_of(room), &sha256, &reading)
             if decline:
                 self.counts[<int> decline] += 1
                 return None
-            return self.signed_document(&reading, &room)
+            self.frame.raw_signature(&reading.signed_info, raw)
+            make_room(&room, &reading)
+            if reading.length >= LONG_COPY:
+                with nogil:
+                    put_document(<char*> octets_of(room), &reading, &self.frame.octets, raw)
+            else:
+                put_document(<char*> octets_of(room), &reading, &self.frame.octets, raw)
+            self.counts[<int> NOT_DECLINED] += 1
+            return taken_room(&room, &reading)
         finally:
             sha256_free(&sha256)
             Py_XDECREF(room)
 
-    def read_all(self, list documents not None):
-        """Read documents at once, without the GIL: a tuple for each, of itself and its `ReadDocument`.
+    def sign_all(self, list documents not None):
+        """What `sign` gives for each of some documents: made at once, all but their ECDSA signatures without the GIL.
 
-        None in place of that: declined. Where memory ends, the rest is left unread, for `sign_read` to say so.
+        The list ends early where `sign` would raise: call it to learn why.
         """
         cdef tuple taken = tuple(documents)
-        cdef list found = [(document, None) for document in taken]
-        cdef list waiting = []
-        cdef Py_ssize_t count = 0
+        cdef Py_ssize_t number = len(taken)
         cdef Py_ssize_t index
-        cdef ReadDocument one
-        cdef Unread* unread = <Unread*> malloc((len(taken) + 1) * sizeof(Unread))
-        if unread == NULL:
+        cdef list found = []
+        cdef Job* jobs = <Job*> calloc(number + 1, sizeof(Job))
+        if jobs == NULL:
             return found
         try:
-            for index in range(len(taken)):
-                if not self.takes(taken[index]):
-                    continue
-                one = ReadDocument.__new__(ReadDocument)
-                one.document = taken[index]
-                one.frame = self.frame
-                one.decline = DECLINES
-                waiting.append((index, one))
-                try:
-                    one.room = self.room(one.document)
-                except MemoryError:
-                    break
-                unread[count].octets, unread[count].length = one.document, len(one.document)
-                unread[count].rest = NULL if one.room == NULL else <unsigned char*> PyBytes_AS_STRING(<object> one.room)
-                unread[count].reading, unread[count].decline = &one.reading, &one.decline
-                count += 1
-            try:
-                if sha256_needs_gil():
-                    read_each(&self.options, unread, count)
-                else:
-                    with nogil:
-                        read_each(&self.options, unread, count)
-            except MemoryError:
-                # The results of those before it come before it is told.
-                pass
+            self.sign_jobs(jobs, taken, found)
+        except MemoryError:
+            pass
         finally:
-            free(unread)
-        for index, one in waiting:
-            if one.decline == NOT_DECLINED or one.decline == DECLINES:
-                found[index] = (one.document, one)
-            else:
-                self.counts[<int> one.decline] += 1
+            for index in range(number):
+                Py_XDECREF(jobs[index].room)
+            free(jobs)
         return found
 
-    def sign_read(self, ReadDocument document not None):
-        """The signed document, for one that this lane has read; can be had once."""
-        cdef Reading reading = document.reading
-        cdef PyObject* room = document.room
-        if document.frame is not self.frame or document.taken:
-            raise ValueError("it is not this lane's, or signed already")
-        if document.decline != NOT_DECLINED:
-            raise MemoryError
-        # Before the key is called: it may be anybody's code.
-        document.taken = True
-        document.room = NULL
+    cdef int sign_jobs(self, Job* jobs, tuple documents, list found) except -1:
+        """Append to `found` what becomes of documents, as far as memory and the key permit."""
+        cdef Py_ssize_t count = len(documents)
+        cdef Py_ssize_t index
+        cdef Job* job
+        for index in range(count):
+            document = documents[index]
+            job = &jobs[index]
+            if type(document) is not bytes:
+                continue
+            if len(<bytes> document) > self.options.max_octets:
+                job.decline = TOO_LARGE
+                continue
+            job.room = self.room(<bytes> document)
+            job.octets, job.length = <bytes> document, len(<bytes> document)
         try:
-            return self.signed_document(&reading, &room)
-        finally:
-            Py_XDECREF(room)
-
-    cdef object signed_document(self, const Reading* reading, PyObject** room):
-        """The signed document. Takes `room`, and leaves NULL, or what its owner has to free after an exception."""
-        cdef bytes der = self.frame.der_signature(&reading.signed_info)
-        cdef char* to
-        if room[0] == NULL or reading.length > PyBytes_GET_SIZE(<object> room[0]):
-            Py_XDECREF(room[0])
-            room[0] = NULL
-            room[0] = new_bytes(NULL, reading.length)
-        to = put_head(&reading.cut, PyBytes_AS_STRING(<object> room[0]))
-        if reading.cut.empty_root:
-            to[0] = c">"
-            to = self.frame.put(to + 1, reading.cut.binds_ds, &reading.signed_info, der)
-            to[0] = c"<"
-            to[1] = c"/"
-            memcpy(to + 2, reading.cut.root_name.octets, reading.cut.root_name.length)
-            # Behind the "/" of the empty root.
-            put_tail(&reading.cut, to + 2 + reading.cut.root_name.length, 1)
-        else:
-            put_tail(&reading.cut, self.frame.put(to, reading.cut.binds_ds, &reading.signed_info, der), 0)
-        if PyBytes_GET_SIZE(<object> room[0]) != reading.length:
-            _PyBytes_Resize(room, reading.length)
-        self.counts[<int> NOT_DECLINED] += 1
-        signed = <object> room[0]
-        Py_XDECREF(room[0])
-        room[0] = NULL
-        return signed
+            if sha256_needs_gil():
+                read_jobs(&self.options, jobs, &count)
+            else:
+                with nogil:
+                    read_jobs(&self.options, jobs, &count)
+        except MemoryError:
+            # Those before it are signed.
+            pass
+        for index in range(count):
+            job = &jobs[index]
+            if is_signed(job):
+                try:
+                    self.frame.raw_signature(&job.reading.signed_info, job.raw)
+                    make_room(&job.room, &job.reading)
+                except Exception:
+                    count = index
+                    break
+        with nogil:
+            put_jobs(jobs, count, &self.frame.octets)
+        for index in range(count):
+            job = &jobs[index]
+            if is_signed(job):
+                found.append(taken_room(&job.room, &job.reading))
+                self.counts[<int> NOT_DECLINED] += 1
+            else:
+                found.append(None)
+                if job.decline:
+                    self.counts[<int> job.decline] += 1
+        return 0
 
     def declined(self):
         """How often documents were declined, by reason."""

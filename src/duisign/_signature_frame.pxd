@@ -5,6 +5,8 @@ cimport cython
 from duisign._sha256 cimport DIGEST, Sha256, Sha256Start
 
 cdef enum:
+    # Octets of a raw signature.
+    RAW = 64
     # Characters of DigestValue's text, and of it with the end of SignedInfo behind it.
     BASE64_OF_DIGEST = 44
     SIGNED_INFO_END = 92
@@ -17,9 +19,22 @@ cdef struct SignedInfo:
     unsigned char[DIGEST] digest
 
 
+cdef struct FrameOctets:
+    # borrowed from a SignatureFrame: what it is around DigestValue and SignatureValue
+    const char* start
+    size_t start_length
+    const char* start_bound
+    size_t start_bound_length
+    const char* behind
+    size_t behind_length
+
+
 cdef void put_signed_info_end(char* out, const unsigned char* digest) noexcept nogil
 cdef bint signed_info_of(
     const unsigned char* digest, const Sha256* start, Sha256* sha256, SignedInfo* signed_info,
+) noexcept nogil
+cdef char* put_signature(
+    char* out, const FrameOctets* octets, bint binds_ds, const SignedInfo* signed_info, const unsigned char* raw,
 ) noexcept nogil
 
 
@@ -28,6 +43,7 @@ cdef class SignatureFrame:
     cdef bytes start
     cdef bytes start_bound
     cdef bytes behind
+    cdef FrameOctets octets
     # canonical SignedInfo up to the text of DigestValue
     cdef Sha256Start signed_info
     cdef object sign_digest
@@ -36,6 +52,5 @@ cdef class SignatureFrame:
     cdef bytes whole
 
     cdef Py_ssize_t length(self, bint binds_ds)
-    cdef bytes der_signature(self, const SignedInfo* signed_info)
-    cdef char* put(self, char* out, bint binds_ds, const SignedInfo* signed_info, bytes der) except NULL
-    cdef bytes written(self, bint binds_ds, const SignedInfo* signed_info, bytes der)
+    cdef int raw_signature(self, const SignedInfo* signed_info, unsigned char* raw) except -1
+    cdef bytes written(self, bint binds_ds, const SignedInfo* signed_info, const unsigned char* raw)

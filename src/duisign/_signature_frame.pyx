@@ -16,12 +16,12 @@ from duisign._signature_value cimport put_base64, raw_from_der
 from duisign.errors import ConfigurationError
 
 cdef enum:
-    # Octets of a raw signature; its characters in base64.
-    RAW = 64
+    # Characters of a raw signature in base64, and of the tag before it.
     BASE64_OF_RAW = 88
+    VALUE_TAG_LENGTH = 19
 
 cdef const char* BEHIND_DIGEST = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"
-cdef bytes VALUE_TAG = b"<ds:SignatureValue>"
+cdef const char* VALUE_TAG = b"<ds:SignatureValue>"
 cdef bytes BEHIND_VALUE = b"</ds:SignatureValue>"
 
 
@@ -45,12 +45,37 @@ cdef bint signed_info_of(
     )
 
 
+cdef char* put_signature(
+    char* out, const FrameOctets* octets, bint binds_ds, const SignedInfo* signed_info, const unsigned char* raw,
+) noexcept nogil:
+    """Write a Signature of `SignatureFrame.length` octets around a raw signature, and give the place behind it."""
+    if binds_ds:
+        memcpy(out, octets.start_bound, octets.start_bound_length)
+        out += octets.start_bound_length
+    else:
+        memcpy(out, octets.start, octets.start_length)
+        out += octets.start_length
+    memcpy(out, signed_info.end, SIGNED_INFO_END)
+    out += SIGNED_INFO_END
+    memcpy(out, VALUE_TAG, VALUE_TAG_LENGTH)
+    out = put_base64(out + VALUE_TAG_LENGTH, raw, RAW)
+    memcpy(out, octets.behind, octets.behind_length)
+    return out + octets.behind_length
+
+
 cdef object bad_signature():
     return ConfigurationError(
         "key-output",
         "The private key did not give a DER-encoded ECDSA signature for P-256: mend its sign, or use a key of "
         "cryptography.",
     )
+
+
+cdef int put_raw(unsigned char* raw, der) except -1:
+    """Write what a key gave as 64 octets r‖s."""
+    if type(der) is not bytes or not raw_from_der(<bytes> der, len(<bytes> der), raw):
+        raise bad_signature()
+    return 0
 
 
 @cython.final
@@ -71,6 +96,9 @@ cdef class SignatureFrame:
         self.start = start
         self.start_bound = start_bound
         self.behind = BEHIND_VALUE + key_info + b"</ds:Signature>"
+        self.octets.start, self.octets.start_length = start, len(start)
+        self.octets.start_bound, self.octets.start_bound_length = start_bound, len(start_bound)
+        self.octets.behind, self.octets.behind_length = self.behind, len(self.behind)
         self.signed_info = signed_info
         self.sign_digest = sign_digest
         self.ecdsa = ecdsa
@@ -79,40 +107,25 @@ cdef class SignatureFrame:
     cdef Py_ssize_t length(self, bint binds_ds):
         """Octets of a Signature."""
         return (
-            len(self.start_bound if binds_ds else self.start) + SIGNED_INFO_END + len(VALUE_TAG) + BASE64_OF_RAW
+            len(self.start_bound if binds_ds else self.start) + SIGNED_INFO_END + VALUE_TAG_LENGTH + BASE64_OF_RAW
             + len(self.behind)
         )
 
-    cdef bytes der_signature(self, const SignedInfo* signed_info):
-        """The ECDSA signature of SignedInfo in DER."""
+    cdef int raw_signature(self, const SignedInfo* signed_info, unsigned char* raw) except -1:
+        """Write the raw ECDSA signature of SignedInfo, 64 octets."""
         if self.whole is None:
             der = self.sign_digest(<bytes> (<const char*> signed_info.digest)[:DIGEST], self.ecdsa)
         else:
             der = self.sign_digest(self.whole + signed_info.end[:SIGNED_INFO_END], self.ecdsa)
-        if type(der) is not bytes:
-            raise bad_signature()
-        return der
-
-    cdef char* put(self, char* out, bint binds_ds, const SignedInfo* signed_info, bytes der) except NULL:
-        """Write a Signature of `length` octets and give the place behind it."""
-        cdef unsigned char[RAW] raw
-        cdef bytes start = self.start_bound if binds_ds else self.start
-        if not raw_from_der(der, len(der), raw):
-            raise bad_signature()
-        memcpy(out, PyBytes_AS_STRING(start), len(start))
-        out += len(start)
-        memcpy(out, signed_info.end, SIGNED_INFO_END)
-        out += SIGNED_INFO_END
-        memcpy(out, PyBytes_AS_STRING(VALUE_TAG), len(VALUE_TAG))
-        out = put_base64(out + len(VALUE_TAG), raw, RAW)
-        memcpy(out, PyBytes_AS_STRING(self.behind), len(self.behind))
-        return out + len(self.behind)
+        return put_raw(raw, der)
 
     def signature(self, bytes digest not None, bint binds_ds):
         """A Signature over a document with this SHA-256 digest (32 octets)."""
         cdef SignedInfo signed_info
+        cdef unsigned char[RAW] raw
         fill_in(&signed_info, self, digest)
-        return self.written(binds_ds, &signed_info, self.der_signature(&signed_info))
+        self.raw_signature(&signed_info, raw)
+        return self.written(binds_ds, &signed_info, raw)
 
     def signed_info_digest(self, bytes digest not None):
         """What is to be signed for a document with this SHA-256 digest: that of its SignedInfo, 32 octets."""
@@ -123,12 +136,14 @@ cdef class SignatureFrame:
     def signature_of(self, bytes digest not None, bint binds_ds, bytes der not None):
         """The Signature over a document with this digest whose ECDSA signature has been made elsewhere."""
         cdef SignedInfo signed_info
+        cdef unsigned char[RAW] raw
         fill_in(&signed_info, self, digest)
-        return self.written(binds_ds, &signed_info, der)
+        put_raw(raw, der)
+        return self.written(binds_ds, &signed_info, raw)
 
-    cdef bytes written(self, bint binds_ds, const SignedInfo* signed_info, bytes der):
+    cdef bytes written(self, bint binds_ds, const SignedInfo* signed_info, const unsigned char* raw):
         cdef bytes signature = PyBytes_FromStringAndSize(NULL, self.length(binds_ds))
-        self.put(PyBytes_AS_STRING(signature), binds_ds, signed_info, der)
+        put_signature(PyBytes_AS_STRING(signature), &self.octets, binds_ds, signed_info, raw)
         return signature
 
 

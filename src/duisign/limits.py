@@ -86,12 +86,12 @@ DEFAULT_WORKERS = 8
 """Threads of a batch whose caller names no number, on a machine of many processors: each document needs Python's lock
 for a part of its time, so more would wait for each other."""
 
-CHUNK_DOCUMENTS = 32
+CHUNK_DOCUMENTS = 128
 """Documents that are handed to a thread at once: results of fewer come out in between too often, and threads wait for
 Python's lock each time; those of more come late where a key takes long for a signature."""
 
-CHUNK_OCTETS = 65536
-"""Octets that are handed to a thread at once, a longer document apart: a few tenths of a millisecond of work."""
+CHUNK_OCTETS = 262144
+"""Octets that are handed to a thread at once, a longer document apart: at most a few milliseconds of work."""
 
 WAITING_CHUNKS = 8
 """Chunks per worker that nobody has begun, when no more are taken from the caller's iterable."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
-from duisign._byte_lane import ByteLane, ReadDocument
+from duisign._byte_lane import ByteLane
 from duisign._signature_element import read_signature
 from duisign.algorithms import KeyInfo, Profile
 from duisign.batch import SignResult, results_of_documents
@@ -88,6 +88,7 @@ class Signer:
         "_byte_lane",
         "_certificate",
         "_frame",
+        "_key_is_here",
         "_profile",
         "_reader",
         "_schema",
@@ -134,6 +135,7 @@ class Signer:
         key_info_element = key_info_octets(key_info, self._certificate)
         self._check_key_info(signature_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE))
         self._asynchronous_key = key if is_asynchronous(key) else None
+        self._key_is_here = isinstance(key, ec.EllipticCurvePrivateKey)
         if isinstance(key, ec.EllipticCurvePrivateKey):
             self._frame = signature_frame(profile, key_info_element, key.sign, ecdsa(bool(deterministic)))
         else:
@@ -205,11 +207,8 @@ class Signer:
         root, is_utf8 = self._reader.read(document)
         return self._sign_tree(document, root, is_utf8)
 
-    def _sign_read(self, document: bytes, read: ReadDocument | None) -> bytes:
-        """`sign` for what the byte lane has read already, if it has not declined."""
-        if self._byte_lane is not None and read is not None:
-            signed = self._byte_lane.sign_read(read)
-            return signed if self._schema is None else self._valid(signed, self._schema)
+    def _sign_declined(self, document: bytes) -> bytes:
+        """`sign` for what the byte lane has declined already."""
         root, is_utf8 = self._reader.read(document)
         return self._sign_tree(document, root, is_utf8)
 
@@ -261,8 +260,10 @@ class Signer:
         means one per processor, at most 8. Closing or dropping the iterator ends the threads, as does its end and any
         exception. Raises ConfigurationError.
         """
-        lane = self._byte_lane
-        in_chunks = None if lane is None else InChunks(lane.read_all, self._sign_read)
+        in_chunks = None
+        # A key outside is asked for one signature after the other, and may be waited for; and so is a schema.
+        if self._byte_lane is not None and self._key_is_here and self._schema is None:
+            in_chunks = InChunks(self._byte_lane.sign_all, self._sign_declined)
         return results_of_documents(self.sign, SignResult, documents, workers, in_chunks=in_chunks)
 
     def sign_element(self, root: _Element) -> _Element:

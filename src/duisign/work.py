@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -35,6 +35,9 @@ _SLOW_SECONDS = 0.001
 _FEW_DOCUMENTS = 7
 """The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
 
+_FEW_OCTETS = 65536
+"""Octets of documents that are worked off as quickly as a thread is started, or as what comes slowly comes."""
+
 _LONG_SECONDS = 0.001
 """Seconds. A call that takes longer waits for a key or a disk more than it computes: chunks would only keep it from
 other threads."""
@@ -45,14 +48,14 @@ _Result = TypeVar("_Result")
 
 
 class InChunks(NamedTuple, Generic[_Item, _Value]):
-    """What several threads do in place of a call for each item.
+    """What several threads do in place of a call for each item, to need Python's lock less often.
 
-    `prepare`: what can be done for a whole chunk at once without Python's lock. The arguments that it gives for each
-    item go to `call`, which does the rest.
+    `values`: what the call would give for the items of a chunk. The list ends early where a call would raise; None in
+    it: `otherwise` tells.
     """
 
-    prepare: Callable[[list[_Item]], Iterable[tuple[Any, ...]]]
-    call: Callable[..., _Value]
+    values: Callable[[list[_Item]], Sequence[_Value | None]]
+    otherwise: Callable[[_Item], _Value]
 
 
 def results_in_order(
@@ -76,7 +79,7 @@ def results_in_order(
     feed = _Feed(items, weigh, at_hand)
     if workers == 1:
         return _results_of_one(call, make, feed.iterator)
-    return _results_of_several(InChunks(zip, call) if in_chunks is None else in_chunks, make, feed, workers)
+    return _results_of_several(call, in_chunks, make, feed, workers)
 
 
 def _lightened(error: DuisignError) -> DuisignError:
@@ -89,17 +92,26 @@ def _lightened(error: DuisignError) -> DuisignError:
     return error.with_traceback(None)
 
 
+def _result(
+    call: Callable[[_Item], _Value],
+    make: Callable[[int, _Value | None, DuisignError | None], _Result],
+    index: int,
+    item: _Item,
+) -> _Result:
+    """What became of one item."""
+    try:
+        return make(index, call(item), None)
+    except DuisignError as error:
+        return make(index, None, _lightened(error))
+
+
 def _results_of_one(
     call: Callable[[_Item], _Value],
     make: Callable[[int, _Value | None, DuisignError | None], _Result],
     items: Iterator[_Item],
 ) -> Generator[_Result, None, None]:
     for index, item in enumerate(items):
-        try:
-            result = make(index, call(item), None)
-        except DuisignError as error:
-            result = make(index, None, _lightened(error))
-        yield result
+        yield _result(call, make, index, item)
 
 
 class _Feed(Generic[_Item]):
@@ -203,6 +215,7 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     __slots__ = (
         "_awaited",
+        "_call",
         "_executor",
         "_finished",
         "_in_chunks",
@@ -217,10 +230,12 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     def __init__(
         self,
-        in_chunks: InChunks[_Item, _Value],
+        call: Callable[[_Item], _Value],
+        in_chunks: InChunks[_Item, _Value] | None,
         make: Callable[[int, _Value | None, DuisignError | None], _Result],
         threads: int,
     ) -> None:
+        self._call = call
         self._in_chunks = in_chunks
         self._make = make
         self.waiting: deque[tuple[int, list[_Item]]] = deque()
@@ -294,29 +309,35 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._awaited = -1
 
     def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
-        (prepare, call), make = self._in_chunks, self._make
+        call, make = self._call, self._make
         results: list[_Result] = []
         try:
-            for index, arguments in enumerate(prepare(items), first):
+            if self._in_chunks is not None:
+                values, otherwise = self._in_chunks
+                for index, value in enumerate(values(items), first):
+                    if value is not None:
+                        results.append(make(index, value, None))
+                    elif self._stopped:
+                        return results, None
+                    else:
+                        results.append(_result(otherwise, make, index, items[index - first]))
+            for index, item in enumerate(items[len(results) :], first + len(results)):
                 if self._stopped:
                     break
-                try:
-                    result = make(index, call(*arguments), None)
-                except DuisignError as error:
-                    result = make(index, None, _lightened(error))
-                results.append(result)
+                results.append(_result(call, make, index, item))
         except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
             return results, _Failed(failure)
         return results, None
 
 
 def _results_of_several(
-    in_chunks: InChunks[_Item, _Value],
+    call: Callable[[_Item], _Value],
+    in_chunks: InChunks[_Item, _Value] | None,
     make: Callable[[int, _Value | None, DuisignError | None], _Result],
     feed: _Feed[_Item],
     workers: int,
 ) -> Generator[_Result, None, None]:
-    work: _Work[_Item, _Value, _Result] = _Work(in_chunks, make, workers - 1)
+    work: _Work[_Item, _Value, _Result] = _Work(call, in_chunks, make, workers - 1)
     # First index, length and octets of each chunk whose results are not out yet.
     pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0
@@ -342,9 +363,9 @@ def _results_of_several(
                     ahead += len(items)
                     octets += feed.octets
                 del items
-                few = taken <= _FEW_DOCUMENTS and octets <= CHUNK_OCTETS
+                few = taken <= _FEW_DOCUMENTS and octets <= _FEW_OCTETS
                 # Where items come slowly, results wait for none; what takes long is worked off meanwhile.
-                hold = feed.dry or (feed.slow and octets <= CHUNK_OCTETS)
+                hold = feed.dry or (feed.slow and octets <= _FEW_OCTETS)
                 if feed.slow and pending and work.is_finished(pending[0][0]):
                     break
                 if feed.slow and not few:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sys
 
@@ -11,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from growth import CALLS, PATH_CALLS, Workload, fresh, main
 from lxml import etree
 
-from duisign import DuisignError, KeyInfo, Profile, Signer
+from duisign import KeyInfo, Profile, Signer
 from duisign.testing import Smki, make_samples
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -82,10 +81,7 @@ def in_chunks(name, document, code=None, signer=SIGNER, calls=PATH_CALLS):
     """A workload of sign_many: what threads do with a chunk, whatever becomes of it, without the threads."""
 
     def work():
-        for arguments in signer._byte_lane.read_all([fresh(document), b"<a/>", fresh(document)]):
-            with contextlib.suppress(DuisignError):
-                signer._sign_read(*arguments)
-        signer._byte_lane.read_all([fresh(document)])
+        signer._byte_lane.sign_all([fresh(document), b"<a/>", fresh(document)])
         if code is not None:
             signer.sign(document)
 
