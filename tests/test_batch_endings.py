@@ -10,6 +10,7 @@ import time
 import weakref
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import duisign
 from batch_threads import SECONDS, own_threads
@@ -41,6 +42,35 @@ try:
 except MemoryError:
     print(signed)
 """
+
+
+class FailingOnce(ec.EllipticCurvePrivateKey):
+    """A key of this process whose hundredth signature fails."""
+
+    def __init__(self, key, failure):
+        self.key, self.failure, self.calls = key, failure, 0
+        self.lock = threading.Lock()
+
+    @property
+    def curve(self):
+        return self.key.curve
+
+    def public_key(self):
+        return self.key.public_key()
+
+    def sign(self, data, algorithm):
+        with self.lock:
+            self.calls += 1
+            fails = self.calls == 100
+        if not fails:
+            return self.key.sign(data, algorithm)
+        if self.failure is not None:
+            raise self.failure
+        return b"no signature"
+
+
+# The rest of what a key can do is not asked for.
+FailingOnce.__abstractmethods__ = frozenset()
 
 
 class TestFailures:
@@ -86,6 +116,25 @@ class TestFailures:
         with pytest.raises(RuntimeError, match="no time"):
             given.extend(result.ok for result in results)
         assert given == [True] * 300
+
+    @pytest.mark.parametrize("workers", [1, 2, 4])
+    def test_one_of_a_key_in_this_process_is_raised_though_it_comes_but_once(self, smki, request_document, workers):
+        key, given = FailingOnce(smki.user.private_key, OSError("the key is away")), []
+        signer = duisign.Signer(key, smki.user.certificate)
+        with pytest.raises(OSError, match="the key is away"):
+            given.extend(result.ok for result in signer.sign_many([request_document] * 400, workers=workers))
+        assert all(given)
+        assert len(given) == 99 if workers == 1 else len(given) < 400
+
+    @pytest.mark.parametrize("workers", [1, 2, 4])
+    def test_one_answer_that_is_no_signature_is_one_result(self, smki, request_document, workers):
+        key = FailingOnce(smki.user.private_key, None)
+        signer = duisign.Signer(key, smki.user.certificate)
+        results = list(signer.sign_many([request_document] * 400, workers=workers))
+        assert [result.index for result in results] == list(range(400))
+        assert [result.error.code for result in results if not result.ok] == ["key-output"]
+        # Nobody is asked again.
+        assert key.calls == 400
 
     @pytest.mark.parametrize("workers", [1, 2, 4])
     def test_one_that_ends_a_process_is_not_lost_in_a_thread(self, workers):

@@ -14,7 +14,7 @@ from batch_threads import SECONDS, own_threads, tiny
 from duisign.batch import available_workers
 from duisign.limits import CHUNK_OCTETS, MAX_WORKERS, READ_AHEAD_DOCUMENTS, READ_AHEAD_OCTETS
 from duisign.testing import make_samples
-from duisign.work import _Work, results_in_order
+from duisign.work import _Feed, _Work, results_in_order
 
 pytestmark = pytest.mark.usefixtures("no_thread_left")
 
@@ -320,6 +320,40 @@ class TestReadAhead:
         results = results_in_order(id, lambda *result: result, source(), 2, weigh=lambda item: 1, at_hand=lambda: False)
         for index, _, _ in results:
             assert len(documents) == sum(one() is not None for one in alive) == 2 - index
+
+    @pytest.mark.parametrize(("microseconds", "length"), [(7, 128), (25, 128), (40, 26), (450, 3), (1500, 1)])
+    def test_a_chunk_is_cut_where_items_come_more_slowly_than_they_are_worked_off(
+        self, monkeypatch, microseconds, length
+    ):
+        now = 0
+
+        def items():
+            nonlocal now
+            while True:
+                now += microseconds
+                yield b""
+
+        monkeypatch.setattr("duisign.work.time.perf_counter", lambda: now / 1e6)
+        feed = _Feed(items(), len, None)
+        for size in (1, 2, 4, 8, 16, 32, 64, 128, 128):
+            assert len(feed.take(1000, 1, False)) == min(size, length)
+            assert feed.slow == (size >= length < 128)
+
+    @pytest.mark.parametrize(("microseconds", "most"), [(0, 128), (20, 128), (100, 80), (900, 8), (1100, 1)])
+    def test_a_chunk_takes_some_milliseconds(self, monkeypatch, microseconds, most):
+        now = 0
+
+        def call(item):
+            nonlocal now
+            now += microseconds
+            return item
+
+        monkeypatch.setattr("duisign.work.time.perf_counter", lambda: now / 1e6)
+        work = _Work(call, None, lambda *result: result, 1)
+        work.waiting.append((0, list(range(10))))
+        assert work.work_one()
+        assert work.most == most
+        assert work.long == (most == 1)
 
     def test_nobody_waits_for_what_was_finished_in_between(self):
         work = _Work(str, None, lambda *result: result, 1)

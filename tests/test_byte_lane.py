@@ -365,14 +365,17 @@ class TestManyAtOnce:
         expected = [first.sign(one) for one in many]
         assert None in expected
         assert len(set(expected)) > len(self.OCTETS) // 2
-        assert second.sign_all(many) == expected
+        found = []
+        second.sign_all(many, found)
+        assert found == expected
         assert (second.signed, second.declined()) == (first.signed, first.declined())
-        assert second.sign_all([]) == []
+        second.sign_all([], found)
+        assert found == expected
 
-    @pytest.mark.parametrize("failure", [OSError("no key"), MemoryError(), None], ids=repr)
+    @pytest.mark.parametrize("failure", [OSError("no key"), MemoryError(), KeyboardInterrupt(), None], ids=repr)
     def test_it_ends_where_the_key_fails(self, smki, options, failure):
-        """By an exception, or by something that is no signature."""
-        calls = []
+        """By an exception, or by something that is no signature. What comes before is there, and counted."""
+        calls, found = [], []
 
         def third_fails(digest, _):
             calls.append(digest)
@@ -383,17 +386,12 @@ class TestManyAtOnce:
             return b"no signature"
 
         lane = lane_with(third_fails, **options)
-        signed = lane.sign_all([self.DOCUMENTS[0], b"<a>", *self.DOCUMENTS[1:], b"<a", b" " * 3000])
-        assert [one if one is None else type(one) for one in signed] == [bytes, None, bytes]
+        with pytest.raises(duisign.ConfigurationError if failure is None else type(failure)) as caught:
+            lane.sign_all([self.DOCUMENTS[0], b"<a>", *self.DOCUMENTS[1:], b"<a", b" " * 3000], found)
+        assert failure is None or caught.value is failure
+        assert [one if one is None else type(one) for one in found] == [bytes, None, bytes]
         assert len(calls) == 3
         assert (lane.signed, lane.declined()) == (2, {"malformed": 1})
-
-    def test_an_interrupt_passes(self, options):
-        def interrupted(digest, _):
-            raise KeyboardInterrupt
-
-        with pytest.raises(KeyboardInterrupt):
-            lane_with(interrupted, **options).sign_all(self.DOCUMENTS)
 
     def test_a_key_may_change_the_list(self, smki, options):
         documents = [bytes(bytearray(one)) for one in self.DOCUMENTS]
@@ -405,7 +403,8 @@ class TestManyAtOnce:
             return smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
 
         trust = duisign.PinnedCertificates([smki.user.certificate])
-        signed = lane_with(clearing, **options).sign_all(documents)
+        signed = []
+        lane_with(clearing, **options).sign_all(documents, signed)
         assert len(signed) == expected
         for one in signed:
             duisign.Verifier(trust).verify(one)
@@ -440,7 +439,7 @@ def test_reference_counts_do_not_move(smki):
         for document in documents_seen:
             with contextlib.suppress(duisign.DuisignError):
                 one.sign(document)
-        lane_of(one).sign_all(documents_seen)
+        lane_of(one).sign_all(documents_seen, [])
 
     sign_all()
     before = [sys.getrefcount(document) for document in documents_seen]

@@ -118,7 +118,7 @@ def test_others_run_while_documents_are_read(many):
             before = count
             # Declined at its very end, so that no key is asked.
             if many:
-                signer._byte_lane.sign_all([document + b"<b/>"] * 4)
+                signer._byte_lane.sign_all([document + b"<b/>"] * 4, [])
             else:
                 signer._byte_lane.sign(document + b"<b/>")
             counted.append(count - before)

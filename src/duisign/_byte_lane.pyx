@@ -296,67 +296,67 @@ cdef class ByteLane:
                     put_document(<char*> octets_of(room), &reading, &self.frame.octets, raw)
             else:
                 put_document(<char*> octets_of(room), &reading, &self.frame.octets, raw)
+            signed = taken_room(&room, &reading)
             self.counts[<int> NOT_DECLINED] += 1
-            return taken_room(&room, &reading)
+            return signed
         finally:
             sha256_free(&sha256)
             Py_XDECREF(room)
 
-    def sign_all(self, list documents not None):
-        """What `sign` gives for each of some documents: made at once, all but their ECDSA signatures without the GIL.
+    def sign_all(self, list documents not None, list found not None):
+        """Append to `found` what `sign` gives for each of some documents, all done at once.
 
-        The list ends early where `sign` would raise: call it to learn why.
+        The GIL is needed for the calls of the key, and a moment before and behind all. Where `sign` would raise for a
+        document, what it gives for those before it is in `found`, and then this raises.
         """
         cdef tuple taken = tuple(documents)
         cdef Py_ssize_t number = len(taken)
         cdef Py_ssize_t index
-        cdef list found = []
         cdef Job* jobs = <Job*> calloc(number + 1, sizeof(Job))
         if jobs == NULL:
-            return found
+            raise MemoryError
         try:
             self.sign_jobs(jobs, taken, found)
-        except MemoryError:
-            pass
         finally:
             for index in range(number):
                 Py_XDECREF(jobs[index].room)
             free(jobs)
-        return found
 
     cdef int sign_jobs(self, Job* jobs, tuple documents, list found) except -1:
-        """Append to `found` what becomes of documents, as far as memory and the key permit."""
         cdef Py_ssize_t count = len(documents)
-        cdef Py_ssize_t index
+        cdef Py_ssize_t index = 0
         cdef Job* job
-        for index in range(count):
-            document = documents[index]
-            job = &jobs[index]
-            if type(document) is not bytes:
-                continue
-            if len(<bytes> document) > self.options.max_octets:
-                job.decline = TOO_LARGE
-                continue
-            job.room = self.room(<bytes> document)
-            job.octets, job.length = <bytes> document, len(<bytes> document)
+        failure = None
+        try:
+            for index in range(count):
+                document = documents[index]
+                job = &jobs[index]
+                if type(document) is not bytes:
+                    continue
+                if len(<bytes> document) > self.options.max_octets:
+                    job.decline = TOO_LARGE
+                    continue
+                job.room = self.room(<bytes> document)
+                job.octets, job.length = <bytes> document, len(<bytes> document)
+        except MemoryError as error:
+            failure, count = error, index
         try:
             if sha256_needs_gil():
                 read_jobs(&self.options, jobs, &count)
             else:
                 with nogil:
                     read_jobs(&self.options, jobs, &count)
-        except MemoryError:
-            # Those before it are signed.
-            pass
-        for index in range(count):
-            job = &jobs[index]
-            if is_signed(job):
-                try:
+        except MemoryError as error:
+            failure = error
+        try:
+            for index in range(count):
+                job = &jobs[index]
+                if is_signed(job):
                     self.frame.raw_signature(&job.reading.signed_info, job.raw)
                     make_room(&job.room, &job.reading)
-                except Exception:
-                    count = index
-                    break
+        except BaseException as error:
+            # Of the key, or of a signal that came while it was called.
+            failure, count = error, index
         with nogil:
             put_jobs(jobs, count, &self.frame.octets)
         for index in range(count):
@@ -368,6 +368,8 @@ cdef class ByteLane:
                 found.append(None)
                 if job.decline:
                     self.counts[<int> job.decline] += 1
+        if failure is not None:
+            raise failure
         return 0
 
     def declined(self):

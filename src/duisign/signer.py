@@ -135,8 +135,9 @@ class Signer:
         key_info_element = key_info_octets(key_info, self._certificate)
         self._check_key_info(signature_frame(profile, key_info_element, lambda digest, algorithm: _ANY_SIGNATURE))
         self._asynchronous_key = key if is_asynchronous(key) else None
-        self._key_is_here = isinstance(key, ec.EllipticCurvePrivateKey)
+        self._key_is_here = False
         if isinstance(key, ec.EllipticCurvePrivateKey):
+            self._key_is_here = True
             self._frame = signature_frame(profile, key_info_element, key.sign, ecdsa(bool(deterministic)))
         else:
             self._frame = signature_frame(profile, key_info_element, *self._external(key, deterministic))
@@ -261,7 +262,7 @@ class Signer:
         exception. Raises ConfigurationError.
         """
         in_chunks = None
-        # A key outside is asked for one signature after the other, and may be waited for; and so is a schema.
+        # Not where more may have to be waited for than a key of this process.
         if self._byte_lane is not None and self._key_is_here and self._schema is None:
             in_chunks = InChunks(self._byte_lane.sign_all, self._sign_declined)
         return results_of_documents(self.sign, SignResult, documents, workers, in_chunks=in_chunks)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 __all__ = ["InChunks", "results_in_order"]
 
 _SLOW_SECONDS = 0.001
-"""Seconds. Items of which a chunk takes longer come more slowly than they are worked off."""
+_SLOW_SECONDS_EACH = 0.00003
+"""Seconds. Items of which a chunk takes longer, and as many times longer as there are, come more slowly than they are
+worked off."""
 
 _FEW_DOCUMENTS = 7
 """The first documents, of the first three chunks, for which no thread is started: that takes as long as they do."""
@@ -42,6 +44,9 @@ _LONG_SECONDS = 0.001
 """Seconds. A call that takes longer waits for a key or a disk more than it computes: chunks would only keep it from
 other threads."""
 
+_CHUNK_SECONDS = 0.008
+"""Seconds that a chunk may take, as far as the last one tells: so long its results, or an end, may be waited for."""
+
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
 _Result = TypeVar("_Result")
@@ -50,11 +55,11 @@ _Result = TypeVar("_Result")
 class InChunks(NamedTuple, Generic[_Item, _Value]):
     """What several threads do in place of a call for each item, to need Python's lock less often.
 
-    `values`: what the call would give for the items of a chunk. The list ends early where a call would raise; None in
-    it: `otherwise` tells.
+    `work_off`: appends to a list what the call would give for each item of a chunk; None: `otherwise` tells. Where the
+    call would raise for an item, it raises behind those before.
     """
 
-    values: Callable[[list[_Item]], Sequence[_Value | None]]
+    work_off: Callable[[list[_Item], list[_Value | None]], None]
     otherwise: Callable[[_Item], _Value]
 
 
@@ -118,8 +123,8 @@ class _Feed(Generic[_Item]):
     """The items, in chunks. `open`: there may be more. `failure`: what iterating them raised, which closed it.
 
     Of the chunk taken last, `octets`: its weight; `slow`: it was cut short because its items come slowly; `dry`:
-    because the next one is not at hand. `singly`: to be set where chunks shall be of one item. `sized`: it is known
-    how many there are, so that chunks are not larger than a share of them.
+    because the next one is not at hand. `most`: items of a chunk, to be set. `sized`: it is known how many there are,
+    so that chunks are not larger than a share of them.
     """
 
     __slots__ = (
@@ -130,9 +135,9 @@ class _Feed(Generic[_Item]):
         "dry",
         "failure",
         "iterator",
+        "most",
         "octets",
         "open",
-        "singly",
         "sized",
         "slow",
     )
@@ -151,25 +156,24 @@ class _Feed(Generic[_Item]):
         self.open = True
         self.failure: Exception | None = None
         self.octets = 0
-        self.slow = self.dry = self.singly = False
+        self.most = CHUNK_DOCUMENTS
+        self.slow = self.dry = False
 
     def take(self, most: int, shares: int, awaited: bool) -> list[_Item]:
         """The next chunk, at most `most` items, and no more than one of `shares` of what is left.
 
         `awaited`: earlier results are not out yet.
         """
-        size = min(self._size, most)
+        size = min(self._size, most, self.most)
         if self._left > 0:
             # Small at last too: all workers end at once.
             size = max(1, min(size, self._left // shares))
-        if self.singly:
-            size = 1
-        else:
+        if self.most > 1:
             self._size = min(2 * self._size, CHUNK_DOCUMENTS)
         self.octets = 0
         self.slow = self.dry = False
         at_hand, weigh, clock = self._at_hand, self._weigh, time.perf_counter
-        end = clock() + _SLOW_SECONDS
+        start = clock()
         items: list[_Item] = []
         try:
             while len(items) < size and self.octets < CHUNK_OCTETS and not self.slow:
@@ -179,7 +183,8 @@ class _Feed(Generic[_Item]):
                 item = next(self.iterator)
                 items.append(item)
                 self.octets += weigh(item)
-                self.slow = clock() > end
+                taken = clock() - start
+                self.slow = taken > _SLOW_SECONDS and taken > _SLOW_SECONDS_EACH * len(items)
         except StopIteration:
             self.open = False
         except Exception as failure:  # noqa: BLE001 - raised behind the results of what came before it
@@ -210,7 +215,7 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     `waiting`: chunks that nobody has begun. `_resting`: an entry for each thread that has nothing to do. Taking from
     these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
-    `long`: each call takes long, as far as the caller's thread knows.
+    `long`: each call takes long, as far as the caller's thread knows; `most`: how many of them make a chunk.
     """
 
     __slots__ = (
@@ -225,6 +230,7 @@ class _Work(Generic[_Item, _Value, _Result]):
         "_stopped",
         "_threads",
         "long",
+        "most",
         "waiting",
     )
 
@@ -248,6 +254,7 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._awaited = -1
         self._ready = threading.Event()
         self.long = False
+        self.most = CHUNK_DOCUMENTS
 
     def is_finished(self, first: int) -> bool:
         """Whether the results of a chunk are there."""
@@ -265,7 +272,12 @@ class _Work(Generic[_Item, _Value, _Result]):
             return False
         start = time.perf_counter()
         _, failed = self._finished[first] = self._worked_off(first, items)
-        self.long = time.perf_counter() - start > _LONG_SECONDS * len(items)
+        seconds = (time.perf_counter() - start) / len(items)
+        self.long = seconds > _LONG_SECONDS
+        if self.long:
+            self.most = 1
+        else:
+            self.most = int(_CHUNK_SECONDS / max(seconds, _CHUNK_SECONDS / CHUNK_DOCUMENTS))
         if failed is not None and not isinstance(failed.failure, Exception):
             raise _taken_failure(failed)
         return True
@@ -279,7 +291,7 @@ class _Work(Generic[_Item, _Value, _Result]):
             self._executor.submit(self._work_all)
 
     def stop(self) -> None:
-        """End the threads, at their next item."""
+        """End the threads, at their next item, or behind what they work off at once."""
         self._stopped = True
         if self._executor is not None:
             # A generator in a cycle of references may be ended by the garbage collector, in one of its own threads.
@@ -313,15 +325,27 @@ class _Work(Generic[_Item, _Value, _Result]):
         results: list[_Result] = []
         try:
             if self._in_chunks is not None:
-                values, otherwise = self._in_chunks
-                for index, value in enumerate(values(items), first):
+                work_off, otherwise = self._in_chunks
+                values: list[_Value | None] = []
+                failed = None
+                try:
+                    work_off(items, values)
+                except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
+                    failed = _Failed(failure)
+                for index, value in enumerate(values, first):
                     if value is not None:
                         results.append(make(index, value, None))
                     elif self._stopped:
                         return results, None
                     else:
                         results.append(_result(otherwise, make, index, items[index - first]))
-            for index, item in enumerate(items[len(results) :], first + len(results)):
+                if failed is not None:
+                    if not isinstance(failed.failure, DuisignError):
+                        return results, failed
+                    results.append(make(first + len(results), None, _lightened(failed.failure)))
+                items = items[len(results) :]
+                first += len(results)
+            for index, item in enumerate(items, first):
                 if self._stopped:
                     break
                 results.append(_result(call, make, index, item))
@@ -379,7 +403,7 @@ def _results_of_several(
                 if not work.work_one():
                     work.wait(first)
                 new = False
-                feed.singly = work.long
+                feed.most = work.most
                 continue
             pending.popleft()
             results, failed = work.results(first)
