@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from growth import CALLS, PATH_CALLS, Workload, fresh, main
 from lxml import etree
 
-from duisign import KeyInfo, Profile, Signer
+from duisign import KeyInfo, Profile, Signer, work
 from duisign.testing import Smki, make_samples
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
@@ -25,6 +25,8 @@ os.environ["DUISIGN_LANES"] = "tree"
 TREE = Signer(KEY, CERTIFICATE)
 TREE_STRIPPING = Signer(KEY, CERTIFICATE, whitespace="strip", existing_signature="replace")
 del os.environ["DUISIGN_LANES"]
+# A batch of few documents then starts no thread, whatever the processors do meanwhile.
+work._LONG_SECONDS = 3600.0
 SPACED = DOCUMENT.replace(b"><", b">\n  <")
 TEXT = DOCUMENT.decode().replace('encoding="UTF-8"', 'encoding="{}"')
 LONG = SPACED.replace(b"<sr:Body>", b"<sr:Body>" + b"<sr:X>\n</sr:X> \n" * 8000)
@@ -80,14 +82,14 @@ def elements(name, make, code=None, signer=SIGNER, calls=PATH_CALLS):
 def in_chunks(name, document, code=None, signer=SIGNER, calls=PATH_CALLS):
     """A workload of sign_many: what threads do with a chunk, whatever becomes of it, without the threads."""
 
-    def work():
-        # Too few for a thread. The second is signed, whatever becomes of the others.
+    def call():
+        # The second is signed, whatever becomes of the others.
         for result in signer.sign_many([fresh(document), b"<a/>", fresh(document)], workers=2):
             assert result.ok or result.error.code == code
         if code is not None:
             signer.sign(document)
 
-    return Workload(f"sign_many {name}", work, code, calls)
+    return Workload(f"sign_many {name}", call, code, calls)
 
 
 def constructing(name, code=None, key=KEY, certificate=CERTIFICATE, **options):
