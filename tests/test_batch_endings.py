@@ -10,7 +10,8 @@ import time
 import weakref
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 import duisign
 from batch_threads import SECONDS, own_threads
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.usefixtures("no_thread_left")
 
 MANY = 10_000
 """Documents, of which a thread takes some unless none ever starts."""
+
+PREHASHED = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 
 WITHOUT_MEMORY = """
 import resource, sys
@@ -263,6 +266,29 @@ class TestEndings:
         before = len(begun)
         results.close()
         assert len(begun) <= before + 6
+
+    def test_closing_does_not_wait_for_a_chunk_of_a_key_outside(self, smki, request_document):
+        calls = []
+
+        class Slow:
+            def sign_digest(self, digest):
+                calls.append(digest)
+                # Not so slow that documents are handed over one by one.
+                time.sleep(0.0003)
+                r, s = utils.decode_dss_signature(smki.user.private_key.sign(digest, PREHASHED))
+                return r.to_bytes(32) + s.to_bytes(32)
+
+        signer = duisign.Signer(Slow(), smki.user.certificate)
+        more = []
+        for ahead in range(8):
+            results = signer.sign_many((request_document for _ in range(MANY)), workers=2)
+            for _ in range(100 + 7 * ahead):
+                next(results)
+            before = len(calls)
+            results.close()
+            more.append(len(calls) - before)
+        # The other thread ends its document, and may have begun another in between; a chunk would have several more.
+        assert max(more) <= 2
 
     def test_collected_as_garbage_in_one_of_its_own_threads(self):
         collected_in = []

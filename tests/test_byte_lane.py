@@ -410,27 +410,6 @@ class TestManyAtOnce:
             duisign.Verifier(trust).verify(one)
 
 
-def test_a_key_outside_is_asked_for_one_document_after_the_other(smki):
-    """In batches too: each failure is the result of its own document."""
-    calls = []
-
-    class Failing:
-        def sign_digest(self, digest):
-            calls.append(digest)
-            # The first is the trial of the constructor.
-            if len(calls) % 3 == 0:
-                raise OSError("no key")
-            r, s = utils.decode_dss_signature(
-                smki.user.private_key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
-            )
-            return r.to_bytes(32) + s.to_bytes(32)
-
-    one = duisign.Signer(Failing(), smki.user.certificate)
-    results = [result.ok for result in one.sign_many([b"<a/>"] * 60, workers=2)]
-    assert len(calls) == 61
-    assert results.count(False) == 20
-
-
 def test_reference_counts_do_not_move(smki):
     documents_seen = [text.encode() for text in itertools.chain(TAKEN.values(), REFUSED.values())]
     one = signer(smki, existing_signature="replace")

@@ -5,8 +5,9 @@ cimport cython
 from duisign._sha256 cimport DIGEST, Sha256, Sha256Start
 
 cdef enum:
-    # Octets of a raw signature.
+    # Octets of a raw signature; its characters in base64.
     RAW = 64
+    BASE64_OF_RAW = 88
     # Characters of DigestValue's text, and of it with the end of SignedInfo behind it.
     BASE64_OF_DIGEST = 44
     SIGNED_INFO_END = 92

@@ -16,8 +16,7 @@ from duisign._signature_value cimport put_base64, raw_from_der
 from duisign.errors import ConfigurationError
 
 cdef enum:
-    # Characters of a raw signature in base64, and of the tag before it.
-    BASE64_OF_RAW = 88
+    # Characters of SignatureValue's start tag.
     VALUE_TAG_LENGTH = 19
 
 cdef const char* BEHIND_DIGEST = b"</ds:DigestValue></ds:Reference></ds:SignedInfo>"

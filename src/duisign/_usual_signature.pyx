@@ -21,7 +21,7 @@ from duisign._document_parser cimport root_of_parts
 from duisign._markup cimport IN_UTF8, prolog_of
 from duisign._sha256 cimport DIGEST
 from duisign._signature_element cimport SignatureElement
-from duisign._signature_frame cimport BASE64_OF_DIGEST
+from duisign._signature_frame cimport BASE64_OF_DIGEST, BASE64_OF_RAW, RAW
 from duisign._signature_place cimport Places, checked_root, locate
 from duisign._signature_value cimport der_from_raw, put_decoded
 
@@ -30,9 +30,6 @@ from duisign.algorithms import Profile
 from duisign.errors import DuisignError
 
 cdef enum:
-    # Octets of a raw signature, and characters of SignatureValue.
-    RAW = 64
-    BASE64_OF_RAW = 88
     # Characters of an issuer's name. Genuine ones have fewer than 40.
     LONGEST_ISSUER = 128
     # Octets of a document above which the parse of a Signature is nothing, but a copy of the rest is.

@@ -321,37 +321,39 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._awaited = -1
 
     def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
-        call, make = self._call, self._make
         results: list[_Result] = []
         try:
             if self._in_chunks is not None:
-                work_off, otherwise = self._in_chunks
-                values: list[_Value | None] = []
-                failed = None
-                try:
-                    work_off(items, values)
-                except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
-                    failed = _Failed(failure)
-                for index, value in enumerate(values, first):
-                    if value is not None:
-                        results.append(make(index, value, None))
-                    elif self._stopped:
-                        return results, None
-                    else:
-                        results.append(_result(otherwise, make, index, items[index - first]))
-                if failed is not None:
-                    if not isinstance(failed.failure, DuisignError):
-                        return results, failed
-                    results.append(make(first + len(results), None, _lightened(failed.failure)))
-                items = items[len(results) :]
-                first += len(results)
-            for index, item in enumerate(items, first):
+                self._work_off_at_once(self._in_chunks, first, items, results)
+            for index, item in enumerate(items[len(results) :], first + len(results)):
                 if self._stopped:
                     break
-                results.append(_result(call, make, index, item))
+                results.append(_result(self._call, self._make, index, item))
         except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
             return results, _Failed(failure)
         return results, None
+
+    def _work_off_at_once(
+        self, in_chunks: InChunks[_Item, _Value], first: int, items: list[_Item], results: list[_Result]
+    ) -> None:
+        """Append the results of a chunk, as far as they come at once; raises behind them what is no result."""
+        make = self._make
+        values: list[_Value | None] = []
+        refusal = None
+        try:
+            in_chunks.work_off(items, values)
+        except DuisignError as error:
+            refusal = _lightened(error)
+        finally:
+            for index, value in enumerate(values, first):
+                if value is not None:
+                    results.append(make(index, value, None))
+                elif self._stopped:
+                    break
+                else:
+                    results.append(_result(in_chunks.otherwise, make, index, items[index - first]))
+        if refusal is not None and not self._stopped:
+            results.append(make(first + len(results), None, refusal))
 
 
 def _results_of_several(
