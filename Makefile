@@ -9,7 +9,7 @@ CORE   := $(filter-out tests/test_bench%.py tests/test_memory.py tests/test_docu
 	tests/test_committed_ratios.py tests/test_instruction_counts.py, $(wildcard tests/test_*.py))
 SHARED := -n logical --dist worksteal
 
-.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel aarch64 musl clean
+.PHONY: demo test lint docs bench bench-quick bench-quick-update count count-update plain sanitize fuzz sdist wheel aarch64 musl windows clean
 
 demo: $(VENV)/.cli $(VENV)/.native
 	$(BIN)/duisign demo
@@ -106,6 +106,10 @@ aarch64: $(VENV)/.test $(VENV)/.native
 # Those of the wheel for musl, and of what reads JSON in threads, with a CPython that is built for it.
 musl: $(VENV)/.cli
 	$(BIN)/python tests/platforms/musl.py
+
+# Those of the wheel for Windows: a cross compiler, and CPython for Windows under Wine.
+windows: $(VENV)/.test $(VENV)/.native
+	$(BIN)/python tests/platforms/windows.py
 
 # What the build itself needs is installed first, so that a rebuild downloads nothing.
 $(VENV)/.build: pyproject.toml

@@ -29,14 +29,20 @@ WARNINGS = [
     "-Wno-sign-compare",
 ]
 
+IS_WINDOWS = os.name == "nt"
+
 extensions = [
     Extension(
         f"duisign.{source.stem}",
         [source.as_posix()],
         # Headers only: no libxml2 is linked, the nodes are read through lxml's own copy.
-        include_dirs=["src/duisign", *(path for path in lxml.get_include() if not path.endswith("__pycache__"))],
+        include_dirs=[
+            "src/duisign",
+            *(path for path in lxml.get_include() if not path.endswith("__pycache__")),
+            *(["src/duisign/_windows"] if IS_WINDOWS else []),
+        ],
         depends=["src/duisign/_scan.h", "src/duisign/_libcrypto.h"],
-        extra_compile_args=[] if os.name == "nt" else BUILDS[BUILD] + WARNINGS,
+        extra_compile_args=[] if IS_WINDOWS else BUILDS[BUILD] + WARNINGS,
         extra_link_args=LINK_ARGS,
     )
     for source in sorted(Path("src/duisign").glob("*.pyx"))

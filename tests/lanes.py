@@ -14,6 +14,7 @@ from duisign._markup import splice, strip
 from duisign._signature_place import digest_for_signing
 from duisign.document import DocumentReader
 from duisign.errors import DuisignError
+from duisign.limits import DEEPEST
 
 C14N_1_0, EXCLUSIVE_C14N = 0, 2
 OPTIONS = tuple(product((C14N_1_0, EXCLUSIVE_C14N), (False, True), (True, False)))
@@ -22,7 +23,7 @@ MARK = b"<?the-signature?>"
 SIGNED = "both lanes"
 REFUSED = "refused"
 
-_READER = DocumentReader()
+_READER = DocumentReader(max_depth=DEEPEST)
 
 
 class LanesDifferError(AssertionError):

@@ -81,6 +81,7 @@ class TestResults:
         assert [result.document if result.ok else result.error.code for result in results] == expected
         assert in_chunks.lane_counts == one_by_one.lane_counts
 
+    @pytest.mark.unusual
     def test_a_schema_is_asked_in_batches_too(self, smki, request_document, tmp_path):
         (tmp_path / "a.xsd").write_bytes(
             b'<schema xmlns="http://www.w3.org/2001/XMLSchema"><element name="a"/></schema>'

@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 import duisign
 import lanes
 from duisign._byte_lane import SCAN, ByteLane, canonical_document
+from duisign.document import PLAIN_ALONE
 from duisign.signed_info import signature_frame
 from duisign.testing import Smki, make_samples
 from lane_documents import DECLINED, DSIG, REFUSED, REFUSED_OCTETS, SIGNATURE, TAKEN
@@ -96,6 +97,7 @@ def test_what_libxml2_refuses_is_declined(smki, name):
 # What it declines, and the tree lane signs.
 
 
+@pytest.mark.unusual
 @pytest.mark.parametrize(("reason", "document"), [(why, one) for why, all_ in DECLINED.items() for one in all_])
 def test_what_is_doubtful_is_declined_and_signed_by_way_of_a_tree(monkeypatch, smki, reason, document):
     one = signer(smki)
@@ -103,6 +105,7 @@ def test_what_is_doubtful_is_declined_and_signed_by_way_of_a_tree(monkeypatch, s
     assert one.lane_counts == duisign.LaneCounts(0, {reason: 1})
 
 
+@pytest.mark.unusual
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "iso-8859-1"])
 def test_other_encodings_are_declined(monkeypatch, smki, encoding):
     label = encoding.removesuffix("-le")
@@ -178,6 +181,7 @@ def test_a_form_out_of_proportion_is_declined():
     assert lanes.compare(document, lanes.EXCLUSIVE_C14N, False, True) == lanes.REFUSED
 
 
+@pytest.mark.unusual
 def test_distinct_names_without_end_are_no_limit_of_libxml2_either():
     names = "".join(f"<a{number:090d}/>" for number in range(120_000))
     assert lanes.compare(f"<a>{names}</a>".encode(), lanes.C14N_1_0, False, True) == lanes.SIGNED
@@ -233,7 +237,9 @@ def test_what_the_fuzzer_found_worth_keeping():
         names = corpus.namelist()
         outcomes = [outcome for name in names for outcome in lanes.compare_all(corpus.read(name)[1:])]
     assert len(names) > 500
-    assert {lanes.SIGNED, lanes.REFUSED, "name", "namespace", "xml-attribute", "signature"} <= set(outcomes)
+    # The tree lane gets none of those that are declined for something unusual, where libxml2 is an older one.
+    unusual = set() if PLAIN_ALONE else {"name", "namespace", "xml-attribute"}
+    assert {lanes.SIGNED, lanes.REFUSED, "signature"} | unusual <= set(outcomes)
 
 
 # Costs.

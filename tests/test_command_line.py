@@ -289,6 +289,12 @@ class TestProcess:
             done = subprocess.run([*command, "--version"], env=ENVIRONMENT, capture_output=True, check=True)
             assert (done.stdout.decode(), done.stderr) == (f"duisign {version('duisign')}\n", b"")
 
+    def test_on_another_system(self) -> None:
+        program = "import os; os.name = 'nt'; from duisign.__main__ import main; main()"
+        done = subprocess.run([sys.executable, "-c", program], env=ENVIRONMENT, capture_output=True, check=False)
+        assert done.returncode == ERROR
+        assert said(done) == "The command line needs a POSIX system, such as Linux or macOS: use the library here."
+
     def test_usage(self) -> None:
         for arguments in (
             ["--no-such-option"],

@@ -12,6 +12,7 @@ from lxml import etree
 
 import duisign
 from duisign import CanonicalizationMethod
+from duisign.document import PLAIN_ALONE
 
 MALFORMED = {
     "empty": b"",
@@ -108,11 +109,14 @@ def error_of(call, document):
 
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_documents(call, name, request):
-    if name == "xml-1.1" and request.node.callspec.params["call"] in ("canonicalize", "message_class"):
+    signs_nothing = request.node.callspec.params["call"] in ("canonicalize", "message_class")
+    if name == "xml-1.1" and signs_nothing and not PLAIN_ALONE:
         call(MALFORMED[name])  # C14N is defined for it; only signatures are not
         return
     error = error_of(call, MALFORMED[name])
-    assert error.code in ("malformed-xml", "unsupported-encoding", "xml-version")
+    # An older libxml2 is not asked.
+    unasked = ("document-not-plain",) * PLAIN_ALONE
+    assert error.code in ("malformed-xml", "unsupported-encoding", "xml-version", *unasked)
     assert error.check == "document"
 
 
@@ -256,6 +260,7 @@ class TestProportion:
         f"<ds:SignatureValue>{'QUFB' * 21}QQ==</ds:SignatureValue></ds:Signature>"
     )
 
+    @pytest.mark.unusual
     def test_a_long_namespace_is_refused(self, smki, verifier, signer):
         document = f"<r xmlns:a='u:{'A' * 50_000}'>{'<a:b/>' * 20_000}{self.SIGNATURE}</r>".encode()
         assert error_of(verifier.verify, document).code == "namespace-too-long"
@@ -266,6 +271,7 @@ class TestProportion:
         longest = f"<a xmlns='u:{'A' * 2046}'/>".encode()
         assert duisign.canonicalize(longest) == longest.replace(b"'", b'"').replace(b"/>", b"></a>")
 
+    @pytest.mark.unusual
     def test_a_form_out_of_proportion_is_refused(self, smki, verifier):
         document = f"<r xmlns:a='u:{'A' * 2000}'>{'<a:b/>' * 20_000}{self.SIGNATURE}</r>".encode()
         assert error_of(verifier.verify, document).code == "canonical-form-too-large"

@@ -28,6 +28,7 @@ MODULES = [
     "_markup",
     "_message_facts",
     "_octets",
+    "_plain_document",
     "_pointers",
     "_request_id",
     "_sha256",

@@ -124,6 +124,7 @@ print(BY_OPENSSL, Sha256Start(b"a").digest_with(b"bc").hex())
 """
 
 
+@pytest.mark.posix
 @pytest.mark.release_build
 @pytest.mark.parametrize(
     ("fault", "taken"),
@@ -144,6 +145,7 @@ def test_functions_that_are_not_openssls_are_not_called(tmp_path, fault, taken):
     assert done.stdout.split() == [str(taken), hashlib.sha256(b"abc").hexdigest()]
 
 
+@pytest.mark.posix
 def test_a_path_that_is_no_text_is_no_obstacle(tmp_path):
     """Where the module that hashlib stands on lies in a folder whose name is not UTF-8."""
     import _hashlib

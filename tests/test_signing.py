@@ -59,7 +59,9 @@ BYTES = {
 
 
 @pytest.mark.parametrize("profile", Profile)
-@pytest.mark.parametrize("name", BYTES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.unusual] * (name == "label-ascii")) for name in BYTES]
+)
 def test_everything_outside_the_signature_stays(smki, verifier, name, profile):
     signed = make(smki, profile=profile).sign(BYTES[name])
     assert taken_out(signed) == BYTES[name]
@@ -71,7 +73,7 @@ def test_everything_outside_the_signature_stays(smki, verifier, name, profile):
     [
         (b"<a/>", b"<a></a>"),
         (b'<s:a\txmlns:s="urn:s" b="/" />\n', b'<s:a\txmlns:s="urn:s" b="/" ></s:a>\n'),
-        (b"<\xc3\xa9/>", b"<\xc3\xa9></\xc3\xa9>"),
+        pytest.param(b"<\xc3\xa9/>", b"<\xc3\xa9></\xc3\xa9>", marks=pytest.mark.unusual),
     ],
 )
 def test_a_root_without_content_is_opened(signer, verifier, document, opened):
@@ -105,6 +107,7 @@ def test_deterministic_signatures_repeat(smki, request_document):
     assert random.sign(request_document) != random.sign(request_document)
 
 
+@pytest.mark.unusual
 @pytest.mark.parametrize(
     ("codec", "label", "mark"),
     [
@@ -137,6 +140,7 @@ def test_other_encodings_are_kept(smki, verifier, codec, label, mark, whitespace
     assert verifier.verify(signed).element.get("b") == letters
 
 
+@pytest.mark.unusual
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 def test_a_byte_order_mark_needs_no_declaration(signer, verifier, codec):
     signed = signer.sign("\ufeff<a>\u00e9</a>".encode(codec))
@@ -195,6 +199,7 @@ class TestExistingSignature:
         assert taken_out(signed) == document % b""
         verifier.verify(signed)
 
+    @pytest.mark.unusual
     def test_replace_in_utf_16(self, smki, verifier):
         document = f'<?xml version="1.0" encoding="UTF-16"?><a>{self.PLACEHOLDER.decode()}</a>'.encode("utf-16")
         verifier.verify(make(smki, existing_signature="replace").sign(document))
@@ -247,6 +252,7 @@ def test_strip_gives_what_signing_the_compact_document_gives(smki, request_docum
     assert strip.sign(indented) == strip.sign(request_document)
 
 
+@pytest.mark.unusual
 @settings(max_examples=150, deadline=None)
 @given(document=documents())
 def test_any_document_signs_and_verifies(smki, verifier, document):
@@ -281,6 +287,7 @@ class TestElements:
         element = deterministic.sign_element(etree.fromstring(request_document))
         assert etree.tostring(element) == deterministic.sign(etree.tostring(etree.fromstring(request_document)))
 
+    @pytest.mark.unusual
     @pytest.mark.parametrize(
         "text", ["<r><?pi \u00e9?><!--\u00e9--><x/></r>", "<r\u00e9/>", "<r \u00e9='1'/>", "<r><?\u00e9 x?></r>"]
     )
@@ -467,8 +474,9 @@ class TestReplacingWithTextAround:
 
     OLD = '<ds:Signature xmlns:ds="http://www.w3.org/2000/09/xmldsig#"/>'
     LONG = OLD.replace("/>", ">" + "x" * 40_000 + "</ds:Signature>")
+    ENCODINGS = ("utf-8", *(pytest.param(name, marks=pytest.mark.unusual) for name in ("utf-16", "iso-8859-1")))
 
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+    @pytest.mark.parametrize("encoding", ENCODINGS)
     @pytest.mark.parametrize("whitespace", ["preserve", "strip"])
     @pytest.mark.parametrize("profile", list(Profile))
     @pytest.mark.parametrize("around", ["\r|\n", "x\r|\ny", "]|]", "]]|&gt;", "]|x>", " | ", "\r\n  |\r\n"])
@@ -487,7 +495,7 @@ class TestReplacingWithTextAround:
         assert Verifier(PinnedCertificates([smki.user.certificate])).verify(signed)
         assert signer.sign(signed)
 
-    @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+    @pytest.mark.parametrize("encoding", ENCODINGS)
     @pytest.mark.parametrize("around", ["]]|>", "]|]>"])
     def test_text_that_joins_to_an_end_of_section_is_refused(self, smki, encoding, around):
         left, right = around.split("|")

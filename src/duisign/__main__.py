@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib.util import find_spec
 
@@ -14,6 +15,13 @@ _ERROR = 2
 
 def main() -> None:
     """Run the command line on ``sys.argv``; ends in SystemExit with one of `duisign.cli.ExitStatus`."""
+    if os.name != "posix":
+        # Files are replaced, locked and synchronized, and processes forked, by what POSIX has.
+        print(
+            "duisign: The command line needs a POSIX system, such as Linux or macOS: use the library here.",
+            file=sys.stderr,
+        )
+        sys.exit(_ERROR)
     missing = [name for name in ("typer", "rich") if find_spec(name) is None]
     if missing:
         print(

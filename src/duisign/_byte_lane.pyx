@@ -14,11 +14,8 @@ from cpython.ref cimport Py_XDECREF
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, rest_length, scan_free, scan_open, scan_run
-from duisign._byte_text cimport (
-    DECLINES, DOCTYPE, DUISIGN_SCAN, ENCODING, INSTRUCTION, MALFORMED, NAME, NAMESPACE, NOT_DECLINED, SIGNATURE,
-    TOO_DEEP, TOO_LARGE, XML_ATTRIBUTE, Decline,
-)
+from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, reason_of, rest_length, scan_free, scan_open, scan_run
+from duisign._byte_text cimport DECLINES, DUISIGN_SCAN, NOT_DECLINED, TOO_LARGE, Decline
 from duisign._octets cimport Octets, _PyBytes_Resize, octets_digest, octets_take
 from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_needs_gil, sha256_open
 from duisign._signature_frame cimport RAW, FrameOctets, SignatureFrame, SignedInfo, put_signature, signed_info_of
@@ -37,19 +34,6 @@ cdef extern from "Python.h":
 
 SCAN = DUISIGN_SCAN.decode()
 """Which branch of the scanner was compiled: "SSE2", "NEON" or "plain"."""
-
-cdef dict REASONS = {
-    MALFORMED: "malformed",
-    DOCTYPE: "doctype",
-    ENCODING: "encoding",
-    NAME: "name",
-    NAMESPACE: "namespace",
-    XML_ATTRIBUTE: "xml-attribute",
-    INSTRUCTION: "instruction",
-    SIGNATURE: "signature",
-    TOO_DEEP: "too-deep",
-    TOO_LARGE: "too-large",
-}
 
 
 def canonical_document(
@@ -74,7 +58,7 @@ def canonical_document(
     try:
         decline = scan_run(&scan)
         if decline:
-            return REASONS[decline]
+            return reason_of(decline)
         rest = PyBytes_FromStringAndSize(NULL, rest_length(&scan.cut))
         put_tail(&scan.cut, put_head(&scan.cut, PyBytes_AS_STRING(rest)), 0)
         name = None
@@ -378,7 +362,7 @@ cdef class ByteLane:
         cdef dict counts = {}
         for reason in range(1, DECLINES):
             if self.counts[reason]:
-                counts[REASONS[reason]] = self.counts[reason]
+                counts[reason_of(<Decline> reason)] = self.counts[reason]
         return counts
 
     @property

@@ -1,6 +1,6 @@
 # One scan of a document in the byte lane.
 
-from duisign._bindings cimport Text
+from duisign._bindings cimport Bindings, Text
 from duisign._byte_text cimport DECLINES, NOT_DECLINED, Decline, Lane
 from duisign._octets cimport Octets
 from duisign._sha256 cimport Sha256
@@ -68,8 +68,10 @@ cdef int scan_open(
     Scan* scan, Octets* out, const unsigned char* document, size_t length, int algorithm, bint strip, bint replace,
     int max_depth, Sha256* sha256, unsigned char* rest,
 ) except -1 nogil
+cdef void scan_for_parser(Scan* scan, Bindings* words) noexcept nogil
 cdef void scan_free(Scan* scan) noexcept nogil
 cdef Decline scan_run(Scan* scan) except DECLINES nogil
+cdef str reason_of(Decline decline)
 cdef Py_ssize_t rest_length(const Cut* cut) noexcept nogil
 cdef char* put_head(const Cut* cut, char* out) noexcept nogil
 cdef void put_tail(const Cut* cut, char* out, size_t skip) noexcept nogil

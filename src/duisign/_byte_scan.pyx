@@ -6,13 +6,14 @@ On the way it finds where the Signature goes, and leaves out the Signature to re
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
-from duisign._bindings cimport bindings_free, bindings_open, differ, text_of, unbind_to
+from duisign._bindings cimport Bindings, bindings_free, bindings_open, differ, text_of, unbind_to
 from duisign._byte_tag cimport (
     attributes_free, attributes_open, binds_ds_to_xmldsig, read_known_start, read_start_tag,
 )
 from duisign._byte_text cimport (
-    DOCTYPE, ENCODING, MALFORMED, SIGNATURE, TOO_DEEP, TOO_LARGE, declined, duisign_same, duisign_scan_name,
-    duisign_scan_text, duisign_skip_space, flush, read_cdata, read_comment, read_instruction, read_text,
+    DOCTYPE, ENCODING, INSTRUCTION, MALFORMED, MOST_ATTRIBUTES, MOST_BINDINGS, NAME, NAMESPACE, SIGNATURE, TOO_DEEP,
+    TOO_LARGE, TOO_MANY, XML_ATTRIBUTE, Attribute, between, declined, duisign_same, duisign_scan_name,
+    duisign_scan_text, duisign_skip_space, flush, keep_word, read_cdata, read_comment, read_instruction, read_text,
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
 from duisign._pointers cimport pointers_free, pointers_open
@@ -22,6 +23,20 @@ from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM, EXCLUSIVE, largest_form
 cdef enum:
     # Octets of a document that this lane takes. libxml2 has limits from 10^9 on.
     LARGEST_DOCUMENT = 536870912
+
+cdef dict REASONS = {
+    MALFORMED: "malformed",
+    DOCTYPE: "doctype",
+    ENCODING: "encoding",
+    NAME: "name",
+    NAMESPACE: "namespace",
+    XML_ATTRIBUTE: "xml-attribute",
+    INSTRUCTION: "instruction",
+    SIGNATURE: "signature",
+    TOO_DEEP: "too-deep",
+    TOO_LARGE: "too-large",
+    TOO_MANY: "too-many",
+}
 
 
 cdef void drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
@@ -73,11 +88,39 @@ cdef inline bint begins(const Lane* lane, const unsigned char* at, const char* w
     return <size_t> (lane.end - at) >= length and memcmp(at, word, length) == 0
 
 
+cdef bint check_blank(Lane* lane, const unsigned char* behind_space) noexcept nogil:
+    """Count the white space before the next markup, if that is all that stands there and a parser keeps it."""
+    # libxml2 2.11 keeps from 16 to 59 characters; here a line end may still be two.
+    if behind_space[0] != c"<" or not 16 <= behind_space - lane.at < 120:
+        return True
+    return keep_word(lane, between(lane.at, behind_space))
+
+
+cdef bint check_for_parser(Lane* lane) noexcept nogil:
+    """Whether the start tag read last has names, attributes and namespaces that a parser may be given."""
+    cdef int index
+    cdef const Attribute* declaration
+    if lane.attributes.count > MOST_ATTRIBUTES or lane.in_scope.count > MOST_BINDINGS:
+        return declined(lane, TOO_MANY)
+    if not keep_word(lane, lane.name):
+        return False
+    for index in range(lane.attributes.count):
+        if not keep_word(lane, lane.attributes.items[index].name):
+            return False
+    for index in range(lane.declarations.count):
+        declaration = &lane.declarations.items[index]
+        if not keep_word(lane, declaration.prefix) or not keep_word(lane, declaration.uri):
+            return False
+    return True
+
+
 cdef bint strip_space(Scan* scan) noexcept nogil:
     """Drop the white space before the next markup if it is all that stands there and the element has children."""
     cdef Lane* lane = &scan.lane
     cdef const unsigned char* behind_space = duisign_skip_space(lane.at)
     cdef OpenElement* parent = &scan.open[scan.depth - 1]
+    if lane.words != NULL:
+        return check_blank(lane, behind_space)
     if behind_space[0] != c"<" or scan.after_cdata or begins(lane, behind_space, b"<![CDATA[", 9):
         return True
     if parent.content == UNKNOWN:
@@ -139,7 +182,7 @@ cdef inline bint read_element_start(Scan* scan) noexcept nogil:
     cdef const unsigned char* start = lane.at
     if scan.depth == scan.max_depth:
         return declined(lane, TOO_DEEP)
-    if start - lane.run <= DIGEST_BLOCK and read_known_start(lane):
+    if lane.words == NULL and start - lane.run <= DIGEST_BLOCK and read_known_start(lane):
         # The root's is none of these: no prefix is known before it.
         scan.open[scan.depth - 1].content = PARENT
         return lane.is_empty or enter(scan, lane.in_scope.count, lane.rendered.count)
@@ -153,7 +196,7 @@ cdef bint read_unknown_start(Scan* scan) noexcept nogil:
     cdef int in_scope = lane.in_scope.count
     cdef int rendered = lane.rendered.count
     cdef bint to_drop = False
-    if scan.depth == 1 and looks_like_signature(lane, start):
+    if scan.depth == 1 and lane.words == NULL and looks_like_signature(lane, start):
         if not scan.replace or scan.signature_met:
             return declined(lane, SIGNATURE)
         to_drop = True
@@ -165,7 +208,10 @@ cdef bint read_unknown_start(Scan* scan) noexcept nogil:
         lane.run = start
     if not read_start_tag(lane):
         return False
-    if lane.is_signature != to_drop:
+    if lane.words != NULL:
+        if not check_for_parser(lane):
+            return False
+    elif lane.is_signature != to_drop:
         # Where none may be; or, at the place of one, an element of another namespace with its name.
         return declined(lane, SIGNATURE)
     if scan.depth:
@@ -395,6 +441,7 @@ cdef int scan_open(
     scan.max_depth = max_depth
     scan.strip = strip
     scan.replace = replace
+    lane.words = NULL
     scan.after_cdata = scan.signature_met = scan.in_signature = False
     scan.cut.binds_ds = scan.cut.empty_root = False
     scan.cut.splice = 0
@@ -403,6 +450,17 @@ cdef int scan_open(
     scan.cut.rest_length = 0
     scan.out_of_memory = False
     return 0
+
+
+cdef void scan_for_parser(Scan* scan, Bindings* words) noexcept nogil:
+    """Prepare a scan that only tells whether the document is declined, for a parser that is to read it.
+
+    Signatures are elements like any other. `words`: empty, and there as long as the scan.
+    """
+    scan.lane.words = words
+    # For check_blank.
+    scan.strip = True
+    octets_discard(scan.lane.out)
 
 
 cdef void scan_free(Scan* scan) noexcept nogil:
@@ -426,7 +484,8 @@ cdef Decline scan_run(Scan* scan) except DECLINES nogil:
     is_read = read_document(scan)
     if (
         scan.out_of_memory or lane.in_scope.failed or lane.rendered.failed or lane.attributes.failed
-        or lane.declarations.failed or lane.sorted.failed or (lane.out.failed and not lane.out.too_long)
+        or lane.declarations.failed or lane.sorted.failed or (lane.words != NULL and lane.words.failed)
+        or (lane.out.failed and not lane.out.too_long)
     ):
         with gil:
             raise MemoryError
@@ -438,6 +497,11 @@ cdef Decline scan_run(Scan* scan) except DECLINES nogil:
         with gil:
             raise AssertionError
     return NOT_DECLINED
+
+
+cdef str reason_of(Decline decline):
+    """The name of a reason to decline."""
+    return REASONS[decline]
 
 
 cdef Py_ssize_t rest_length(const Cut* cut) noexcept nogil:

@@ -102,7 +102,7 @@ cdef bint is_plain_uri(const Lane* lane, Text uri) noexcept nogil:
 
 
 cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
-    """Bring one declaration into scope, unless it repeats what holds already; False if it is declined."""
+    """Bring one declaration into scope, unless it repeats what holds and only that counts; False if it is declined."""
     cdef Text prefix = declaration.prefix
     cdef Text uri = declaration.uri
     if prefix.length >= 3 and memcmp(prefix.octets, b"xml", 3) == 0:
@@ -114,7 +114,7 @@ cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
         return declined(lane, NAMESPACE)
     elif not differ(uri, text_of(XML_NAMESPACE)) or not differ(uri, text_of(XMLNS_NAMESPACE)):
         return declined(lane, NAMESPACE)
-    if differ(bound_uri(&lane.in_scope, prefix), uri):
+    if lane.words != NULL or differ(bound_uri(&lane.in_scope, prefix), uri):
         bind(&lane.in_scope, prefix, uri)
     return True
 

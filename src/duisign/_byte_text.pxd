@@ -31,6 +31,8 @@ cdef enum Decline:
     SIGNATURE
     TOO_DEEP
     TOO_LARGE
+    # attributes, namespaces or names; only where a parser is to read the document
+    TOO_MANY
     DECLINES
 
 
@@ -38,6 +40,11 @@ cdef enum:
     # Octets of a name or namespace URI that this lane takes. libxml2 has a limit for names, far above; genuine names
     # have fewer than 70.
     LONGEST_NAME = 1000
+    # Attributes of an element, namespaces declared by open elements, and different words that a parser keeps, in a
+    # document for one. Genuine messages have fewer than 10, 20 and 100.
+    MOST_ATTRIBUTES = 128
+    MOST_BINDINGS = 256
+    MOST_WORDS = 1000
     # Attributes, and declarations, of one element that need no allocation.
     INLINE_ATTRIBUTES = 6
 
@@ -70,6 +77,9 @@ cdef struct Lane:
     const unsigned char* run
     Octets* out
     bint exclusive
+    # borrowed; NULL but for a parser: the words so far. Then every declaration counts as a binding, one that repeats
+    # what holds too.
+    Bindings* words
     # namespaces declared by the open elements; exclusive only: those written by them
     Bindings in_scope
     Bindings rendered
@@ -88,6 +98,7 @@ cdef struct Lane:
     Decline decline
 
 
+cdef bint keep_word(Lane* lane, Text word) noexcept nogil
 cdef const unsigned char* read_name(
     Lane* lane, const unsigned char* at, Text* name, Text* prefix, Text* local,
 ) noexcept nogil

@@ -4,11 +4,21 @@ XML 1.0 (fifth edition) sections 2.2 to 2.11, 3.3.3 and 4.1; Canonical XML 1.0 s
 what is doubtful, is declined.
 """
 
+from duisign._bindings cimport bind, bound_index
 from duisign._octets cimport put_octet
 
 cdef enum:
     # Characters end here (XML 1.0 production 2).
     LAST_CODE = 0x10FFFF
+
+
+cdef bint keep_word(Lane* lane, Text word) noexcept nogil:
+    """Count a word that a parser keeps, unless it does so already; False if these are too many."""
+    if bound_index(lane.words, word) < 0:
+        bind(lane.words, word, word)
+        if lane.words.count > MOST_WORDS:
+            return declined(lane, TOO_MANY)
+    return True
 
 
 cdef const unsigned char* read_name(
@@ -310,6 +320,8 @@ cdef bint read_instruction(Lane* lane) noexcept nogil:
         return declined(lane, INSTRUCTION)
     if at - target >= 3 and (target[0] | 0x20) == c"x" and (target[1] | 0x20) == c"m" and (target[2] | 0x20) == c"l":
         return declined(lane, INSTRUCTION)
+    if lane.words != NULL and not keep_word(lane, between(target, at)):
+        return False
     put(lane.out, b"<?", 2)
     put(lane.out, target, at - target)
     lane.run = at

@@ -13,6 +13,8 @@ cdef enum Failure:
     RELATIVE_NAMESPACE
     SIGNATURE_MET
     LONG_NAMESPACE
+    # as an older libxml2 may have made it of another one
+    MISREAD_NAMESPACE
     ENTITY_REFERENCE
     UNKNOWN_NODE
     INCONSISTENT_NAMESPACES

@@ -57,7 +57,8 @@ def canonicalize(
         if root is None or root.getparent() is not None:
             raise DocumentError("wrong-type", "The tree is not a whole document: pass its element instead.")
         return canonicalize_document(root, number, prefixes, max_depth)
-    return canonicalize_document(_READER.parse(source), number, prefixes, max_depth)
+    reader = _READER if max_depth == MAX_DEPTH else DocumentReader(max_depth=max_depth)
+    return canonicalize_document(reader.parse(source), number, prefixes, max_depth)
 
 
 def _prefixes(inclusive_prefixes: Iterable[str]) -> tuple[bytes, ...]:

@@ -17,13 +17,17 @@ from lxml import etree
 
 from duisign._document_parser import give_back, new_parser, short_root, take_parser
 from duisign._markup import DOCTYPE, UTF8, prolog
+from duisign._plain_document import why_not_plain
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
 from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSER_OCTETS, SHORT_OCTETS
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-__all__ = ["DocumentReader", "check_depth"]
+__all__ = ["PLAIN_ALONE", "DocumentReader", "check_depth"]
+
+PLAIN_ALONE = etree.LIBXML_VERSION < (2, 14)
+"""Whether libxml2 is an older one, which reads plain documents alone: lxml's wheels for Windows carry 2.11."""
 
 # Byte order marks and first characters, longest first (XML 1.0 appendix F). The mark stays in the decoded text.
 _SIGNATURES = (
@@ -56,6 +60,30 @@ def _unsupported() -> DocumentError:
         "unsupported-encoding",
         "The document's encoding is not one that is read here the same way by everyone: send UTF-8.",
     )
+
+
+def _not_plain(reason: str) -> DocumentError:
+    version = ".".join(map(str, etree.LIBXML_VERSION[:2]))
+    return DocumentError(
+        "document-not-plain",
+        f"libxml2 {version} is given plain documents alone, and this is none ({reason}): "
+        "use an lxml that carries libxml2 2.14.",
+    )
+
+
+def _check_plain(document: bytes, max_depth: int) -> None:
+    """Raise DocumentError for what an older libxml2 is not trusted with."""
+    reason = why_not_plain(document, max_depth)
+    if reason is None:
+        return
+    # A DOCTYPE in its place was found before.
+    if reason in ("malformed", "doctype"):
+        raise DocumentError("malformed-xml", "The document is not well-formed XML: mend it.")
+    if reason == "too-deep":
+        raise DocumentError(
+            "too-deep", "The elements are nested deeper than the limit: refuse the document, or raise max_depth."
+        )
+    raise _not_plain(reason)
 
 
 class DocumentReader:
@@ -93,6 +121,9 @@ class DocumentReader:
             if kind == DOCTYPE:
                 raise doctype_error()
             return self._parse_other(document), False
+        if PLAIN_ALONE:
+            _check_plain(document, self.max_depth)
+            return _parsed(document), True
         root = short_root(document) if len(document) <= SHORT_OCTETS else None
         return root if root is not None else _parsed(document), True
 
@@ -111,6 +142,8 @@ class DocumentReader:
         text, codec = _decoded(document)
         if prolog(text.encode(), True) == DOCTYPE:
             raise doctype_error()
+        if PLAIN_ALONE:
+            raise _not_plain("encoding")
         root = _parsed(document)
         # libxml2 has the last word on the encoding; where it chose another, the DOCTYPE check meant nothing. Without a
         # label lxml says UTF-8 whatever the byte order mark was.
@@ -122,7 +155,8 @@ class DocumentReader:
 
 def _parsed(document: bytes) -> _Element:
     """The root element of a document; raises DocumentError."""
-    shared = len(document) <= SHARED_PARSER_OCTETS
+    # An older libxml2 is slow with the names that many documents leave.
+    shared = len(document) <= SHARED_PARSER_OCTETS and not PLAIN_ALONE
     parser = take_parser() if shared else new_parser()
     number, line, column = 0, 0, 0
     try:

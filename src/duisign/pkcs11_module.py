@@ -160,6 +160,9 @@ def _token_in(slot: Slot) -> Token | None:
 
 
 def _functions(path: str) -> Any:
+    if os.name != "posix":
+        # Structures are packed there (PKCS #11 v2.40 section 2.1), and those above are not.
+        raise ConfigurationError("key-module", "PKCS #11 modules are used on POSIX systems alone: sign on one of them.")
     functions = ctypes.POINTER(_FunctionList)()
     try:
         ctypes.CDLL(path).C_GetFunctionList(ctypes.byref(functions))

@@ -15,7 +15,7 @@ from duisign._usual_signature import usual_signature
 from duisign.algorithms import Profile
 from duisign.batch import VerifyResult, results_of_documents
 from duisign.certificate_index import named_signer
-from duisign.document import DocumentReader
+from duisign.document import PLAIN_ALONE, DocumentReader
 from duisign.errors import (
     AmbiguousSignerError,
     CertificateError,
@@ -78,6 +78,7 @@ class Verifier:
         "_check",
         "_java_widths",
         "_policy",
+        "_read_usual",
         "_reader",
         "_schema",
         "_schema_first",
@@ -108,6 +109,8 @@ class Verifier:
             raise ConfigurationError("profile", "profiles must be a collection of one or more duisign.Profile.")
         # Not the set: looking an Enum up costs a call of its Python hash for each message.
         self._accept_duis = Profile.DUIS in accepted
+        # It parses a part of the document, which an older libxml2 is to have as a whole.
+        self._read_usual = self._accept_duis and not PLAIN_ALONE
         self._accept_signxml = Profile.SIGNXML in accepted
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError("policy", "policy must be a duisign.Policy.")
@@ -218,7 +221,7 @@ class Verifier:
     ) -> VerifiedMessage:
         reader = self._reader
         signature: SignatureElement | None = None
-        if self._accept_duis:
+        if self._read_usual:
             signature = usual_signature(document, reader.max_octets, reader.max_depth)
         root = reader.parse(document) if signature is None else signature.root
         hints: Hints | None = None

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import signxml
@@ -23,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
 import duisign
+from duisign import pkcs11_module
 from duisign.pkcs11 import Pkcs11Key
 from interop.peers import Identity, JavaDriver
 from interop.softhsm import PIN, SoftHsm, TokenServer, library, write_configuration
@@ -206,6 +208,13 @@ class TestRefusals:
         assert Pkcs11Key("pkcs11:token=duis;object=own", module=hsm.module, pin=pin)
         # A library, but of another kind.
         assert refusal(hsm.uri("duis", "own", library("libc.so.6"))).code == "key-module"
+
+    def test_another_system(self, hsm: SoftHsm, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(pkcs11_module, "os", SimpleNamespace(name="nt", getpid=os.getpid))
+        monkeypatch.setattr(pkcs11_module, "_modules", {})
+        error = refusal(hsm.uri("duis", "own"), pin=pin)
+        assert error.code == "key-module"
+        assert "POSIX" in str(error)
 
     def test_options(self, hsm: SoftHsm, tmp_path: Path) -> None:
         assert refusal(hsm.uri("duis", "own"), pin=PIN).code == "password"
