@@ -1,7 +1,8 @@
 """Both lanes on one document, and what must hold between them.
 
 The property: the byte lane declines, or gives the digest and the signed octets that the tree lane gives; so it never
-takes what libxml2 refuses.
+takes what libxml2 refuses. And what is plain, for an older libxml2, is what the byte lane takes, with Signatures
+anywhere.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import product
 
 from duisign._byte_lane import canonical_document
 from duisign._markup import splice, strip
+from duisign._plain_document import why_not_plain
 from duisign._signature_place import digest_for_signing
 from duisign.document import DocumentReader
 from duisign.errors import DuisignError
@@ -72,6 +74,7 @@ def compare(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_
     """SIGNED, REFUSED by both, or why the byte lane declines; LanesDifferError if the property does not hold."""
     octets = byte_form(document, algorithm, to_strip, replace, max_depth)
     tree = tree_form(document, algorithm, to_strip, replace, max_depth)
+    compare_plainness(document, octets, max_depth)
     if isinstance(octets, str):
         return REFUSED if tree is None else octets
     if tree is None:
@@ -80,6 +83,21 @@ def compare(document: bytes, algorithm: int, to_strip: bool, replace: bool, max_
         if one != other:
             raise LanesDifferError(f"another {name}, options {algorithm, to_strip, replace}")
     return SIGNED
+
+
+def compare_plainness(document: bytes, octets: tuple[bytes, ...] | str, max_depth: int) -> None:
+    """LanesDifferError unless the document is plain, or not, as the byte lane's form of it or reason says."""
+    why_not = why_not_plain(document, max_depth)
+    if isinstance(octets, tuple):
+        if why_not not in (None, "too-many"):
+            raise LanesDifferError(f"the byte lane takes what is not plain ({why_not})")
+    elif why_not is None:
+        if octets not in ("signature", "too-large"):
+            raise LanesDifferError(f"the byte lane declines what is plain ({octets})")
+        try:
+            _READER.read(document)
+        except DuisignError:
+            raise LanesDifferError("libxml2 refuses what is plain") from None
 
 
 def compare_all(document: bytes) -> list[str]:

@@ -102,7 +102,7 @@ cdef bint is_plain_uri(const Lane* lane, Text uri) noexcept nogil:
 
 
 cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
-    """Bring one declaration into scope, unless it repeats what holds and only that counts; False if it is declined."""
+    """Bring a declaration into scope (but for a parser, not one that repeats what holds); False if it is declined."""
     cdef Text prefix = declaration.prefix
     cdef Text uri = declaration.uri
     if prefix.length >= 3 and memcmp(prefix.octets, b"xml", 3) == 0:
