@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import encodings
 import gc
+import platform
+import subprocess
 import sys
 import threading
 import time
@@ -344,3 +346,43 @@ def test_a_document_of_many_namespaces_makes_no_other_slower(smki, verifier, sig
     after = seconds()
     print(f"before {before * 1e6:.0f} us, after {after * 1e6:.0f} us")
     assert after < 1.5 * before
+
+
+FAULTS = """
+import resource, sys, threading
+import duisign
+from duisign.testing import Smki
+
+user = Smki.create().user
+signer = duisign.Signer(user.private_key, user.certificate)
+verifier = duisign.Verifier(duisign.PinnedCertificates([user.certificate]))
+
+def faults_of_each(octets):
+    part = b"<s:a xmlns:s='urn:x'><s:b>12</s:b><s:c>text of some words</s:c></s:a>"
+    signed = signer.sign(b"<r>" + part * (octets // len(part)) + b"</r>")
+    for _ in range(3):
+        verifier.verify(signed)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        verifier.verify(signed)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 20
+
+def report():
+    print(*(faults_of_each(octets) for octets in (70_000, 300_000, 1_000_000)))
+
+if sys.argv[1] == "thread":
+    thread = threading.Thread(target=report)
+    thread.start()
+    thread.join()
+else:
+    report()
+"""
+
+
+@pytest.mark.release_build
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="its malloc is the one that learns")
+@pytest.mark.parametrize("where", ["main", "thread"])
+def test_memory_for_long_documents_is_not_fetched_again_page_by_page(where):
+    """Their trees have from 100 to 2,000 pages, which took a good part of the time of verifying."""
+    done = subprocess.run([sys.executable, "-c", FAULTS, where], capture_output=True, text=True, check=True)
+    assert [float(faults) < 10 for faults in done.stdout.split()] == [True] * 3, done.stdout

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from duisign._document_parser import give_back, new_parser, short_root, take_parser
+from duisign._document_parser import give_back, new_parser_for, short_root, take_parser
 from duisign._markup import DOCTYPE, UTF8, prolog
 from duisign._plain_document import why_not_plain
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
@@ -157,7 +157,7 @@ def _parsed(document: bytes) -> _Element:
     """The root element of a document; raises DocumentError."""
     # An older libxml2 is slow with the names that many documents leave.
     shared = len(document) <= SHARED_PARSER_OCTETS and not PLAIN_ALONE
-    parser = take_parser() if shared else new_parser()
+    parser = take_parser() if shared else new_parser_for(len(document))
     number, line, column = 0, 0, 0
     try:
         root = parser.parse(document)
