@@ -24,6 +24,7 @@ MODULES = [
     "_byte_tag",
     "_byte_text",
     "_document_parser",
+    "_heap",
     "_json_levels",
     "_markup",
     "_message_facts",

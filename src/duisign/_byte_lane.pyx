@@ -16,6 +16,7 @@ from libc.string cimport memcpy
 
 from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, reason_of, rest_length, scan_free, scan_open, scan_run
 from duisign._byte_text cimport DECLINES, DUISIGN_SCAN, NOT_DECLINED, TOO_LARGE, Decline
+from duisign._heap cimport keep_memory
 from duisign._octets cimport Octets, _PyBytes_Resize, octets_digest, octets_take
 from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_needs_gil, sha256_open
 from duisign._signature_frame cimport RAW, FrameOctets, SignatureFrame, SignedInfo, put_signature, signed_info_of
@@ -25,6 +26,8 @@ cdef enum:
     # copying does: two threads gain nothing by it at 70 KB, a tenth at 700 KB.
     LONG_READING = 4096
     LONG_COPY = 262144
+    # Chunks of a worker's documents that are signed and not yet with the caller, about.
+    CHUNKS_UNDER_WAY = 16
 
 cdef extern from "Python.h":
     # As `_PyBytes_Resize` wants it: an object that nobody else holds.
@@ -309,6 +312,7 @@ cdef class ByteLane:
     cdef int sign_jobs(self, Job* jobs, tuple documents, list found) except -1:
         cdef Py_ssize_t count = len(documents)
         cdef Py_ssize_t index = 0
+        cdef size_t octets = 0
         cdef Job* job
         failure = None
         try:
@@ -322,8 +326,10 @@ cdef class ByteLane:
                     continue
                 job.room = self.room(<bytes> document)
                 job.octets, job.length = <bytes> document, len(<bytes> document)
+                octets += job.length
         except MemoryError as error:
             failure, count = error, index
+        keep_memory(CHUNKS_UNDER_WAY * octets)
         try:
             if sha256_needs_gil():
                 read_jobs(&self.options, jobs, &count)

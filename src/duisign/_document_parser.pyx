@@ -21,45 +21,11 @@ from libc.string cimport memcpy, memset
 
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 
+from duisign._heap cimport keep_memory
+
 from lxml import etree
 
 from duisign import limits
-
-cdef extern from *:
-    """
-    #if defined(__GLIBC__)
-    #include <stdlib.h>
-    /* Octets of the largest block that glibc learns from: its DEFAULT_MMAP_THRESHOLD_MAX, less what it adds. */
-    #define DUISIGN_LARGEST_LESSON (32 * 1024 * 1024 - 8192)
-    /* Has glibc keep twice as many octets, or up to four times, of memory that is free at the end of its heap, where it
-     * would give them back to the system. It does so from when it has freed a block with a mapping of its own, to which
-     * nothing need be written. To free one without would give back what is to be kept, so each size is done once.
-     */
-    static void duisign_keep_memory(size_t octets)
-    {
-        static size_t done;
-        size_t lesson = 65536;
-        void *volatile block;
-        while (lesson < octets && lesson < DUISIGN_LARGEST_LESSON) {
-            lesson *= 2;
-        }
-        if (lesson > DUISIGN_LARGEST_LESSON) {
-            lesson = DUISIGN_LARGEST_LESSON;
-        }
-        if (__atomic_load_n(&done, __ATOMIC_RELAXED) < lesson) {
-            __atomic_store_n(&done, lesson, __ATOMIC_RELAXED);
-            block = malloc(lesson);
-            free(block);
-        }
-    }
-    #else
-    static void duisign_keep_memory(size_t octets)
-    {
-        (void)octets;
-    }
-    #endif
-    """
-    void duisign_keep_memory(size_t octets) noexcept nogil
 
 cdef extern from "Python.h":
     # Borrowed; NULL where the thread has none.
@@ -161,7 +127,7 @@ cpdef DocumentParser new_parser_for(Py_ssize_t octets):
     With its parser all memory of a tree goes, and glibc would give it back to the system: the next document fetched it
     again page by page, which took more than a third of the time of verifying.
     """
-    duisign_keep_memory(TREE_EXPANSION * <size_t> octets)
+    keep_memory(TREE_EXPANSION * <size_t> octets)
     return new_parser()
 
 

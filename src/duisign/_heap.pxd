@@ -1,0 +1,4 @@
+# The heap of the process.
+
+
+cdef void keep_memory(size_t octets) noexcept nogil
