@@ -240,6 +240,11 @@ DECLINED = {
         "<a xmlns='urn:%41'/>",
     ],
     "xml-attribute": ["<a xml:lang='en'/>", "<a><b xml:space='preserve'/></a>"],
-    "instruction": ["<?xml-stylesheet a?><a/>", "<a><?\u00e9 a?></a>"],
+    "instruction": [
+        "<?xml-stylesheet a?><a/>",
+        "<a><?\u00e9 a?></a>",
+        "<a><?p?></a>".replace("p", "p" * 1001),
+        "<?p q?><a/>".replace("p", "p" * 1001),
+    ],
 }
 """What it declines, and the tree lane signs, by the reason."""

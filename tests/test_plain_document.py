@@ -15,10 +15,11 @@ import duisign
 from duisign import CanonicalizationMethod, Profile, Signer
 from duisign import document as documents_of_ours
 from duisign import schema as schemas
+from duisign import signer as signers
 from duisign import verifier as verifiers
 from duisign._plain_document import why_not_plain
 from duisign.document import PLAIN_ALONE, DocumentReader
-from duisign.limits import DEEPEST
+from duisign.limits import DEEPEST, MAX_DEPTH
 from duisign.testing import make_samples
 from lane_documents import DECLINED, REFUSED, REFUSED_OCTETS, SIGNATURE, TAKEN
 from xml_documents import Shape, documents
@@ -99,7 +100,7 @@ class TestWhatIsPlain:
             assert DocumentReader().parse(document) is not None
 
     def test_canonical_forms_of_plain_documents_are_plain(self):
-        """So that `VerifiedMessage.element` can be had of whatever was verified."""
+        """As far as white space is not written in other ways there."""
         count = made = 0
         with zipfile.ZipFile(CORPUS) as corpus:
             for name in corpus.namelist():
@@ -168,11 +169,35 @@ class TestLimits:
             document = f"<r>{''.join(map(written, range(count))) * 2}</r>"
             assert reason(document) == expected
 
-    def test_other_text_is_no_such_word(self):
-        for text in ("{}", "{:d}    ", "                    {}", "<![CDATA[{}]]>", "&#{};"):
-            assert reason(f"<r>{''.join(f'<a>{text.format(number)}</a>' for number in range(33, 3000))}</r>") is None
+    @pytest.mark.parametrize(("octets", "expected"), [(15, None), (16, "too-many"), (119, "too-many"), (120, None)])
+    def test_how_long_white_space_is_that_a_parser_keeps(self, octets, expected):
+        parts = ("".join(" \t"[number >> bit & 1] for bit in range(11)).ljust(octets) for number in range(2000))
+        assert reason(f"<r>{''.join(f'<a>{part}</a>' for part in parts)}</r>") == expected
+
+    @pytest.mark.parametrize("text", ["{}", "{}x", "x{}", "<![CDATA[{}]]>", "{}&#32;", "&#32;{}"])
+    def test_other_text_is_no_such_word(self, text):
+        blanks = ("".join(" \t"[number >> bit & 1] for bit in range(16)) for number in range(2000))
+        contents = (str(number) if text == "{}" else text.format(blank) for number, blank in enumerate(blanks))
+        assert reason(f"<r>{''.join(f'<a>{content}</a>' for content in contents)}</r>") is None
+
+    def test_values_are_no_such_words(self):
         values = "".join(f"<a b='{number}'/>" for number in range(3000))
         assert reason(f"<r>{values}</r>") is None
+
+    @pytest.mark.parametrize(
+        ("start", "element", "end", "levels"),
+        [
+            ("<a>", "<b/>", "</a>", 64),
+            ("<a>", "<b></b>", "</a>", 112),
+            ("<a xmlns='urn:x'>", "<b/>", "</a>", 32),
+            ("<a>", "<b xmlns:p='urn:x' p:c='' p:d=''/>", "</a>", 180),
+        ],
+    )
+    def test_what_stands_around_elements_and_attributes(self, start, element, end, levels):
+        """libxml2 2.11 looks through it for what a prefix is bound to: 16 of it for each octet."""
+        for around, expected in ((levels - 8, None), (levels + 8, "too-many")):
+            document = (start * around + element * 50_000 + end * around).encode()
+            assert why_not_plain(document, MAX_DEPTH) == expected
 
     def test_levels(self):
         assert reason("<a>" * DEEPEST + "</a>" * DEEPEST) is None
@@ -207,6 +232,44 @@ class TestTheReader:
         assert str(error_of(reader.read, b"<a xml:lang='en'/>")).endswith(
             "is given plain documents alone, and this is none (xml-attribute): use an lxml that carries libxml2 2.14."
         )
+
+    @pytest.mark.unusual
+    def test_a_verifier_does_not_read_a_part(self, monkeypatch, smki, signer):
+        """That which is usual at the end of a document, as it does otherwise."""
+        unusual = signer.sign(b"<a xml:lang='en'/>")
+        monkeypatch.setattr(verifiers, "PLAIN_ALONE", True)
+        monkeypatch.setattr(documents_of_ours, "PLAIN_ALONE", True)
+        verifier = duisign.Verifier(duisign.PinnedCertificates([smki.user.certificate]))
+        assert error_of(verifier.verify, unusual).code == "document-not-plain"
+
+    @pytest.mark.parametrize("workers", [1, 2])
+    def test_a_signer_makes_nothing_else(self, monkeypatch, smki, reader, workers):
+        """Though the byte lane would: many attributes, and names of which there are too many with the Signature's."""
+        monkeypatch.setattr(signers, "PLAIN_ALONE", True)
+        signer = Signer(smki.user.private_key, smki.user.certificate)
+        attributes = f"<a {many(129, lambda number: f'b{number}=' + repr('1'))}/>".encode()
+        names = f"<a>{''.join(f'<b{number}/>' for number in range(990))}</a>".encode()
+        assert (reason(attributes), reason(names)) == ("too-many", None)
+        for document in (attributes, names):
+            assert error_of(signer.sign, document).code == "document-not-plain"
+        results = list(signer.sign_many([attributes, b"<a/>", names] * 3, workers=workers))
+        assert [result.ok for result in results] == [False, True, False] * 3
+        assert signer.sign_element(etree.Element("a")).tag == "a"
+
+    @pytest.mark.parametrize(
+        "text",
+        ["<![CDATA[{}{}]]>", "{}<!---->{}", "&#32;{}", "{}\r\n" + "\r\n" * 52],
+        ids=["section", "comment", "reference", "line ends"],
+    )
+    def test_what_is_verified_has_a_tree(self, monkeypatch, smki, reader, text):
+        """Its canonical form may have more of what a parser keeps than the document."""
+        monkeypatch.setattr(verifiers, "PLAIN_ALONE", True)
+        blanks = ["".join(" \t"[number >> bit & 1] for bit in range(15)) for number in range(1001)]
+        document = f"<r>{''.join(f'<a>{text.format(blank, blank)}</a>' for blank in blanks)}</r>".encode()
+        signed = Signer(smki.user.private_key, smki.user.certificate).sign(document)
+        assert reason(signed) is None
+        verifier = duisign.Verifier(duisign.PinnedCertificates([smki.user.certificate]))
+        assert error_of(verifier.verify, signed).code == "document-not-plain"
 
     def test_as_many_levels_as_are_wanted(self, reader):
         deep = b"<a>" * DEEPEST + b"</a>" * DEEPEST

@@ -58,6 +58,9 @@ cdef struct Scan:
     bint signature_met
     bint in_signature
     const unsigned char* signature_start
+    # for a parser: what stands around all elements so far, and may
+    size_t around
+    size_t most_around
     bint out_of_memory
     # inline_open, or owned and max_depth long
     OpenElement* open

@@ -11,8 +11,8 @@ from duisign._byte_tag cimport (
     attributes_free, attributes_open, binds_ds_to_xmldsig, read_known_start, read_start_tag,
 )
 from duisign._byte_text cimport (
-    DOCTYPE, ENCODING, INSTRUCTION, MALFORMED, MOST_ATTRIBUTES, MOST_BINDINGS, NAME, NAMESPACE, SIGNATURE, TOO_DEEP,
-    TOO_LARGE, TOO_MANY, XML_ATTRIBUTE, Attribute, between, declined, duisign_same, duisign_scan_name,
+    DOCTYPE, ENCODING, INSTRUCTION, MALFORMED, MOST_AROUND, MOST_ATTRIBUTES, MOST_BINDINGS, NAME, NAMESPACE, SIGNATURE,
+    TOO_DEEP, TOO_LARGE, TOO_MANY, XML_ATTRIBUTE, Attribute, between, declined, duisign_same, duisign_scan_name,
     duisign_scan_text, duisign_skip_space, flush, keep_word, read_cdata, read_comment, read_instruction, read_text,
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
@@ -96,8 +96,10 @@ cdef bint check_blank(Lane* lane, const unsigned char* behind_space) noexcept no
     return keep_word(lane, between(lane.at, behind_space))
 
 
-cdef bint check_for_parser(Lane* lane) noexcept nogil:
-    """Whether the start tag read last has names, attributes and namespaces that a parser may be given."""
+cdef bint check_for_parser(Scan* scan) noexcept nogil:
+    """Whether the start tag read last has names, attributes and surroundings that a parser may be given."""
+    cdef Lane* lane = &scan.lane
+    cdef size_t looked_for = 1
     cdef int index
     cdef const Attribute* declaration
     if lane.attributes.count > MOST_ATTRIBUTES or lane.in_scope.count > MOST_BINDINGS:
@@ -107,11 +109,14 @@ cdef bint check_for_parser(Lane* lane) noexcept nogil:
     for index in range(lane.attributes.count):
         if not keep_word(lane, lane.attributes.items[index].name):
             return False
+        if lane.attributes.items[index].prefix.length:
+            looked_for += 1
     for index in range(lane.declarations.count):
         declaration = &lane.declarations.items[index]
         if not keep_word(lane, declaration.prefix) or not keep_word(lane, declaration.uri):
             return False
-    return True
+    scan.around += looked_for * (scan.depth + lane.in_scope.count)
+    return scan.around <= scan.most_around or declined(lane, TOO_MANY)
 
 
 cdef bint strip_space(Scan* scan) noexcept nogil:
@@ -209,7 +214,7 @@ cdef bint read_unknown_start(Scan* scan) noexcept nogil:
     if not read_start_tag(lane):
         return False
     if lane.words != NULL:
-        if not check_for_parser(lane):
+        if not check_for_parser(scan):
             return False
     elif lane.is_signature != to_drop:
         # Where none may be; or, at the place of one, an element of another namespace with its name.
@@ -457,10 +462,14 @@ cdef void scan_for_parser(Scan* scan, Bindings* words) noexcept nogil:
 
     Signatures are elements like any other. `words`: empty, and there as long as the scan.
     """
-    scan.lane.words = words
+    cdef Lane* lane = &scan.lane
+    lane.words = words
+    scan.around = 0
+    # However short a document is, it may have its levels.
+    scan.most_around = MOST_AROUND * <size_t> (lane.end - lane.at) + <size_t> scan.max_depth * scan.max_depth
     # For check_blank.
     scan.strip = True
-    octets_discard(scan.lane.out)
+    octets_discard(lane.out)
 
 
 cdef void scan_free(Scan* scan) noexcept nogil:

@@ -45,6 +45,9 @@ cdef enum:
     MOST_ATTRIBUTES = 128
     MOST_BINDINGS = 256
     MOST_WORDS = 1000
+    # Levels and namespace declarations around elements, summed over all elements and attributes with a prefix, for each
+    # octet: among so many a parser may look for what a prefix is bound to. Genuine messages have fewer than 4.
+    MOST_AROUND = 16
     # Attributes, and declarations, of one element that need no allocation.
     INLINE_ATTRIBUTES = 6
 

@@ -318,6 +318,8 @@ cdef bint read_instruction(Lane* lane) noexcept nogil:
     cdef const unsigned char* at = duisign_scan_name(target, lane.end)
     if not starts_name(target[0]) or at[0] >= 0x80 or at[0] == c":":
         return declined(lane, INSTRUCTION)
+    if at - target > LONGEST_NAME:
+        return declined(lane, INSTRUCTION)
     if at - target >= 3 and (target[0] | 0x20) == c"x" and (target[1] | 0x20) == c"m" and (target[2] | 0x20) == c"l":
         return declined(lane, INSTRUCTION)
     if lane.words != NULL and not keep_word(lane, between(target, at)):

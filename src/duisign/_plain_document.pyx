@@ -2,9 +2,9 @@
 
 lxml's wheels for Windows carry libxml2 2.11. It ends a document at a U+0000 behind the root, takes an XML declaration
 without white space between its parts, misreads an ampersand in a namespace URI, and needs a time that grows with the
-square of the attributes of an element, of the namespaces in scope, and of the names in a document. So it is given
-nothing but what the byte lane's scan, which knows XML for itself, takes too, with few of these. It has the last word
-all the same.
+square of the attributes of an element and of the names in a document, and with all levels and declarations around each
+element. So it is given nothing but what the byte lane's scan, which knows XML for itself, takes too, with few of these.
+It has the last word all the same.
 """
 
 from duisign._bindings cimport Bindings, bindings_free, bindings_open

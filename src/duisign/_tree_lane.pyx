@@ -50,7 +50,7 @@ cdef dict FAILURES = {
     ),
     MISREAD_NAMESPACE: (
         "namespace-misread",
-        "A namespace URI holds an ampersand, which this libxml2 reads wrongly: use an lxml that carries libxml2 2.14.",
+        "A namespace URI holds an ampersand, which this libxml2 may misread: use an lxml that carries libxml2 2.14.",
     ),
     ENTITY_REFERENCE: (
         "entity-reference",

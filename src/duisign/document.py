@@ -71,21 +71,6 @@ def _not_plain(reason: str) -> DocumentError:
     )
 
 
-def _check_plain(document: bytes, max_depth: int) -> None:
-    """Raise DocumentError for what an older libxml2 is not trusted with."""
-    reason = why_not_plain(document, max_depth)
-    if reason is None:
-        return
-    # A DOCTYPE in its place was found before.
-    if reason in ("malformed", "doctype"):
-        raise DocumentError("malformed-xml", "The document is not well-formed XML: mend it.")
-    if reason == "too-deep":
-        raise DocumentError(
-            "too-deep", "The elements are nested deeper than the limit: refuse the document, or raise max_depth."
-        )
-    raise _not_plain(reason)
-
-
 class DocumentReader:
     """Reads documents of at most `max_octets` octets and `max_depth` levels of elements. Shared by threads."""
 
@@ -122,10 +107,24 @@ class DocumentReader:
                 raise doctype_error()
             return self._parse_other(document), False
         if PLAIN_ALONE:
-            _check_plain(document, self.max_depth)
+            self.check_plain(document)
             return _parsed(document), True
         root = short_root(document) if len(document) <= SHORT_OCTETS else None
         return root if root is not None else _parsed(document), True
+
+    def check_plain(self, document: bytes) -> None:
+        """Raise DocumentError for what an older libxml2 is not trusted with."""
+        reason = why_not_plain(document, self.max_depth)
+        if reason is None:
+            return
+        # A DOCTYPE in its place was found before.
+        if reason in ("malformed", "doctype"):
+            raise DocumentError("malformed-xml", "The document is not well-formed XML: mend it.")
+        if reason == "too-deep":
+            raise DocumentError(
+                "too-deep", "The elements are nested deeper than the limit: refuse the document, or raise max_depth."
+            )
+        raise _not_plain(reason)
 
     def decode(self, document: bytes) -> tuple[str, str]:
         """Text and codec of a document that is not in UTF-8.

@@ -14,7 +14,7 @@ from duisign._signature_element import read_signature
 from duisign.algorithms import KeyInfo, Profile
 from duisign.batch import SignResult, results_of_documents
 from duisign.certificate_index import CertificateIndex
-from duisign.document import DocumentReader, check_depth
+from duisign.document import PLAIN_ALONE, DocumentReader, check_depth
 from duisign.document_splice import DocumentSplice
 from duisign.errors import ConfigurationError, DocumentError, DuisignError, doctype_error, element_error
 from duisign.external_key import asynchronous_signature, check_key, is_asynchronous, signature_function
@@ -87,11 +87,11 @@ class Signer:
         "_asynchronous_key",
         "_byte_lane",
         "_certificate",
+        "_check",
         "_frame",
         "_key_is_here",
         "_profile",
         "_reader",
-        "_schema",
         "_splice",
     )
 
@@ -115,9 +115,9 @@ class Signer:
             raise ConfigurationError("whitespace", 'whitespace must be "preserve" or "strip".')
         if existing_signature not in ("refuse", "replace"):
             raise ConfigurationError("existing-signature", 'existing_signature must be "refuse" or "replace".')
-        self._schema = checked_schema(schema)
         check_depth(max_depth, SIGNED_LEVELS)
         self._reader = DocumentReader(max_octets, max_depth)
+        self._check = _check_of(self._reader, checked_schema(schema))
         key = load_private_key(private_key)
         self._certificate = OrganisationCertificate(load_certificate(certificate))
         if isinstance(key, ec.EllipticCurvePrivateKey) and self._certificate.public_key != key.public_key():
@@ -204,7 +204,7 @@ class Signer:
         if self._byte_lane is not None:
             signed = self._byte_lane.sign(document)
             if signed is not None:
-                return signed if self._schema is None else self._valid(signed, self._schema)
+                return signed if self._check is None else self._checked(signed, self._check)
         root, is_utf8 = self._reader.read(document)
         return self._sign_tree(document, root, is_utf8)
 
@@ -218,10 +218,11 @@ class Signer:
         unsigned = self._splice.prepare(document, root, is_utf8)
         # The digest, and whether the root binds ds.
         signed = self._splice.finish(unsigned, self._frame.signature(unsigned[2], unsigned[3]))
-        return signed if self._schema is None else self._valid(signed, self._schema)
+        return signed if self._check is None else self._checked(signed, self._check)
 
-    def _valid(self, signed: bytes, schema: Schema) -> bytes:
-        schema.validate_element(self._reader.parse(signed))
+    @staticmethod
+    def _checked(signed: bytes, check: Callable[[bytes], None]) -> bytes:
+        check(signed)
         return signed
 
     async def sign_async(self, document: bytes) -> bytes:
@@ -238,7 +239,7 @@ class Signer:
         _, _, digest, binds_ds, _ = unsigned
         der = await asynchronous_signature(key, self._frame.signed_info_digest(digest), public_key)
         signed = self._splice.finish(unsigned, self._frame.signature_of(digest, binds_ds, der))
-        return signed if self._schema is None else self._valid(signed, self._schema)
+        return signed if self._check is None else self._checked(signed, self._check)
 
     def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
         """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
@@ -249,7 +250,7 @@ class Signer:
         if self._byte_lane is not None:
             signed = self._byte_lane.sign(document)
             if signed is not None:
-                return signed if self._schema is None else self._valid(signed, self._schema)
+                return signed if self._check is None else self._checked(signed, self._check)
         return self._sign_tree(document, root, is_utf8)
 
     def sign_many(self, documents: Iterable[bytes], *, workers: int | None = None) -> Generator[SignResult, None, None]:
@@ -263,7 +264,7 @@ class Signer:
         """
         in_chunks = None
         # Not where more may have to be waited for than a key of this process.
-        if self._byte_lane is not None and self._key_is_here and self._schema is None:
+        if self._byte_lane is not None and self._key_is_here and self._check is None:
             in_chunks = InChunks(self._byte_lane.sign_all, self._sign_declined)
         return results_of_documents(self.sign, SignResult, documents, workers, in_chunks=in_chunks)
 
@@ -292,3 +293,11 @@ class Signer:
         if document is None:
             raise DocumentError("malformed-xml", "The element cannot be written as XML: parse it anew.")
         return self._reader.parse(self.sign(document))
+
+
+def _check_of(reader: DocumentReader, schema: Schema | None) -> Callable[[bytes], None] | None:
+    """What a signed document must pass before it is handed out; raises DocumentError. None for nothing."""
+    if schema is not None:
+        return lambda signed: schema.validate_element(reader.parse(signed))
+    # What a Verifier would not read must not be made.
+    return reader.check_plain if PLAIN_ALONE else None

@@ -193,6 +193,8 @@ class Verifier:
                 raise
             root = self._reader.parse(document)
             octets = canonicalize_document(root, 0, (), self._reader.max_depth)
+            if PLAIN_ALONE:
+                self._reader.check_plain(octets)
             message = UnsignedMessage(octets, self._canonical_reader, message_facts(root))
             # A payload that must be signed might be found by its name alone, where the class does not look for it.
             if (
@@ -249,6 +251,9 @@ class Verifier:
                     "digest-mismatch", "The document is not the one that was signed: it was changed, or re-indented."
                 )
             signer = _signer_of(signatories, signature)
+            if PLAIN_ALONE:
+                # So that their tree can be had.
+                reader.check_plain(octets)
             if check is None:
                 return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer, self._policy)
             facts = message_facts(root)

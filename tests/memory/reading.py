@@ -13,6 +13,7 @@ from growth import CALLS, PATH_CALLS, Workload, fresh, main, mixed
 from lxml import etree
 
 from duisign import PinnedCertificates, RequestId, Schema, Signer, Verifier, message_class
+from duisign._plain_document import why_not_plain
 from duisign.request_counter import RequestCounter
 from duisign.testing import Smki, make_samples
 
@@ -88,6 +89,11 @@ def constructing(name, code=None, trust=TRUST, **options):
     return Workload(f"Verifier {name}", lambda: Verifier(trust, **options), code, PATH_CALLS)
 
 
+def names(count):
+    """A document with so many different names."""
+    return b"<a>" + b"".join(b"<b%d/>" % number for number in range(count)) + b"</a>"
+
+
 READING = [
     *(classifying(name, sample.document) for name, sample in SAMPLES.items()),
     Workload("message_class element", lambda: message_class(etree.fromstring(DOCUMENT)), None, PATH_CALLS),
@@ -98,6 +104,8 @@ READING = [
     Workload("message_class wrong type", lambda: message_class("<a/>"), "wrong-type", PATH_CALLS),
     Workload("message_class comment", lambda: message_class(etree.Comment("c")), "wrong-type", PATH_CALLS),
     Workload("RequestId bad", lambda: RequestId.parse("00-DB:x:1"), "request-id"),
+    Workload("plain document", lambda: why_not_plain(names(100), 256), None, PATH_CALLS),
+    Workload("too many names", lambda: why_not_plain(names(1001), 256), None, PATH_CALLS),
     validating("good", b"<a>1</a>"),
     validating("invalid", b"<a>x</a>", "schema-invalid"),
     validating("malformed", b"<a>", "malformed-xml", PATH_CALLS),
