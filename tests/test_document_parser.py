@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import encodings
 import gc
+import os
 import platform
 import subprocess
 import sys
@@ -386,3 +387,43 @@ def test_memory_for_long_documents_is_not_fetched_again_page_by_page(where):
     """Their trees have from 100 to 2,000 pages, which took a good part of the time of verifying."""
     done = subprocess.run([sys.executable, "-c", FAULTS, where], capture_output=True, text=True, check=True)
     assert [float(faults) < 10 for faults in done.stdout.split()] == [True] * 3, done.stdout
+
+
+KEPT = """
+import ctypes, sys
+import duisign
+from duisign.testing import Smki
+from growth import mapped_blocks
+
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+
+def is_mapped(octets):
+    before = mapped_blocks()
+    block = libc.malloc(ctypes.c_size_t(octets))
+    mapped = mapped_blocks() > before
+    libc.free(block)
+    return mapped
+
+user = Smki.create().user
+signer = duisign.Signer(user.private_key, user.certificate)
+document = b"<a>" + b"x" * 200_000 + b"</a>"
+jobs = {
+    "nothing": lambda: signer.sign(document),
+    "read": lambda: duisign.canonicalize(document),
+    "batch": lambda: list(signer.sign_many([document] * 8, workers=2)),
+}
+jobs[sys.argv[1]]()
+print(is_mapped(1024 * 1024))
+"""
+
+
+@pytest.mark.release_build
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="its malloc is the one that learns")
+@pytest.mark.parametrize(("job", "mapped"), [("nothing", "True"), ("read", "False"), ("batch", "False")])
+def test_glibc_learns_how_much_to_keep(job, mapped):
+    """What it maps no longer by itself, it keeps."""
+    path = {**os.environ, "PYTHONPATH": str(Path(__file__).parent / "memory")}
+    done = subprocess.run([sys.executable, "-c", KEPT, job], env=path, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == mapped

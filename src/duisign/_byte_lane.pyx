@@ -14,8 +14,8 @@ from cpython.ref cimport Py_XDECREF
 from libc.stdlib cimport calloc, free
 from libc.string cimport memcpy
 
-from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, reason_of, rest_length, scan_free, scan_open, scan_run
-from duisign._byte_text cimport DECLINES, DUISIGN_SCAN, NOT_DECLINED, TOO_LARGE, Decline
+from duisign._byte_scan cimport Cut, Scan, put_head, put_tail, rest_length, scan_free, scan_open, scan_run
+from duisign._byte_text cimport DECLINES, DUISIGN_SCAN, NOT_DECLINED, TOO_LARGE, Decline, reason_of
 from duisign._heap cimport keep_memory
 from duisign._octets cimport Octets, _PyBytes_Resize, octets_digest, octets_take
 from duisign._sha256 cimport DIGEST, Sha256, sha256_free, sha256_needs_gil, sha256_open

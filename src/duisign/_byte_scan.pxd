@@ -74,7 +74,6 @@ cdef int scan_open(
 cdef void scan_for_parser(Scan* scan, Bindings* words) noexcept nogil
 cdef void scan_free(Scan* scan) noexcept nogil
 cdef Decline scan_run(Scan* scan) except DECLINES nogil
-cdef str reason_of(Decline decline)
 cdef Py_ssize_t rest_length(const Cut* cut) noexcept nogil
 cdef char* put_head(const Cut* cut, char* out) noexcept nogil
 cdef void put_tail(const Cut* cut, char* out, size_t skip) noexcept nogil

@@ -6,14 +6,14 @@ On the way it finds where the Signature goes, and leaves out the Signature to re
 from libc.stdlib cimport free, malloc
 from libc.string cimport memchr, memcmp, memcpy
 
-from duisign._bindings cimport Bindings, bindings_free, bindings_open, differ, text_of, unbind_to
+from duisign._bindings cimport Bindings, bindings_free, bindings_open, unbind_to
 from duisign._byte_tag cimport (
     attributes_free, attributes_open, binds_ds_to_xmldsig, read_known_start, read_start_tag,
 )
 from duisign._byte_text cimport (
-    DOCTYPE, ENCODING, INSTRUCTION, MALFORMED, MOST_AROUND, MOST_ATTRIBUTES, MOST_BINDINGS, NAME, NAMESPACE, SIGNATURE,
-    TOO_DEEP, TOO_LARGE, TOO_MANY, XML_ATTRIBUTE, Attribute, between, declined, duisign_same, duisign_scan_name,
-    duisign_scan_text, duisign_skip_space, flush, keep_word, read_cdata, read_comment, read_instruction, read_text,
+    DOCTYPE, MALFORMED, MOST_AROUND, MOST_ATTRIBUTES, MOST_BINDINGS, SIGNATURE, TOO_DEEP, TOO_LARGE, TOO_MANY,
+    Attribute, begins, between, declined, duisign_same, duisign_scan_name, duisign_scan_text, duisign_skip_space, flush,
+    keep_word, read_cdata, read_comment, read_declaration, read_instruction, read_text,
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
 from duisign._pointers cimport pointers_free, pointers_open
@@ -23,20 +23,6 @@ from duisign._tree_lane cimport DEPTH_LIMIT_MAXIMUM, EXCLUSIVE, largest_form
 cdef enum:
     # Octets of a document that this lane takes. libxml2 has limits from 10^9 on.
     LARGEST_DOCUMENT = 536870912
-
-cdef dict REASONS = {
-    MALFORMED: "malformed",
-    DOCTYPE: "doctype",
-    ENCODING: "encoding",
-    NAME: "name",
-    NAMESPACE: "namespace",
-    XML_ATTRIBUTE: "xml-attribute",
-    INSTRUCTION: "instruction",
-    SIGNATURE: "signature",
-    TOO_DEEP: "too-deep",
-    TOO_LARGE: "too-large",
-    TOO_MANY: "too-many",
-}
 
 
 cdef void drop(Scan* scan, const unsigned char* start, const unsigned char* end) noexcept nogil:
@@ -82,10 +68,6 @@ cdef Content content_ahead(const Lane* lane, const unsigned char* at) noexcept n
         if at != NULL:
             at = <const unsigned char*> memchr(at, c"<", lane.end - at)
     return UNKNOWN
-
-
-cdef inline bint begins(const Lane* lane, const unsigned char* at, const char* word, size_t length) noexcept nogil:
-    return <size_t> (lane.end - at) >= length and memcmp(at, word, length) == 0
 
 
 cdef bint check_blank(Lane* lane, const unsigned char* behind_space) noexcept nogil:
@@ -349,60 +331,6 @@ cdef bint read_around_root(Lane* lane, bint before) noexcept nogil:
             return before or declined(lane, MALFORMED)
 
 
-cdef const unsigned char* pseudo_attribute(
-    const Lane* lane, const unsigned char* at, const char* name, size_t length, Text* value,
-) noexcept nogil:
-    """Read white space, `name`, "=" and a quoted value of the XML declaration; NULL if something else stands there."""
-    cdef const unsigned char* start = duisign_skip_space(at)
-    if start == at or not begins(lane, start, name, length):
-        return NULL
-    at = duisign_skip_space(start + length)
-    if at[0] != c"=":
-        return NULL
-    at = duisign_skip_space(at + 1)
-    if at[0] != c'"' and at[0] != c"'":
-        return NULL
-    value.octets = at + 1
-    at = <const unsigned char*> memchr(value.octets, at[0], lane.end - value.octets)
-    if at == NULL:
-        return NULL
-    value.length = at - value.octets
-    return at + 1
-
-
-cdef bint is_one_of(Text value, const char* one, const char* other) noexcept nogil:
-    return not differ(value, text_of(one)) or not differ(value, text_of(other))
-
-
-cdef bint read_declaration(Lane* lane) noexcept nogil:
-    """Read byte order mark and XML declaration, if they are there; every other encoding is declined."""
-    cdef const unsigned char* at
-    cdef const unsigned char* behind_value
-    cdef Text value
-    if begins(lane, lane.at, b"\xef\xbb\xbf", 3):
-        lane.at += 3
-    if not begins(lane, lane.at, b"<?xml", 5) or duisign_skip_space(lane.at + 5) == lane.at + 5:
-        return True
-    at = pseudo_attribute(lane, lane.at + 5, b"version", 7, &value)
-    if at == NULL or differ(value, text_of(b"1.0")):
-        return declined(lane, ENCODING)
-    behind_value = pseudo_attribute(lane, at, b"encoding", 8, &value)
-    if behind_value != NULL:
-        at = behind_value
-        if not is_one_of(value, b"UTF-8", b"utf-8"):
-            return declined(lane, ENCODING)
-    behind_value = pseudo_attribute(lane, at, b"standalone", 10, &value)
-    if behind_value != NULL:
-        at = behind_value
-        if not is_one_of(value, b"yes", b"no"):
-            return declined(lane, ENCODING)
-    at = duisign_skip_space(at)
-    if at[0] != c"?" or at[1] != c">":
-        return declined(lane, ENCODING)
-    lane.at = at + 2
-    return True
-
-
 cdef bint read_document(Scan* scan) noexcept nogil:
     """The whole way; False after declining, or without memory."""
     cdef Lane* lane = &scan.lane
@@ -506,11 +434,6 @@ cdef Decline scan_run(Scan* scan) except DECLINES nogil:
         with gil:
             raise AssertionError
     return NOT_DECLINED
-
-
-cdef str reason_of(Decline decline):
-    """The name of a reason to decline."""
-    return REASONS[decline]
 
 
 cdef Py_ssize_t rest_length(const Cut* cut) noexcept nogil:

@@ -1,5 +1,7 @@
 # The state of the byte lane: where it reads, what is in scope, where it writes; and what it reads besides tags.
 
+from libc.string cimport memcmp
+
 from duisign._bindings cimport Bindings, Text
 from duisign._octets cimport Octets, put
 from duisign._pointers cimport Pointers
@@ -111,6 +113,8 @@ cdef bint read_text(Lane* lane) noexcept nogil
 cdef bint read_cdata(Lane* lane) noexcept nogil
 cdef bint read_comment(Lane* lane) noexcept nogil
 cdef bint read_instruction(Lane* lane) noexcept nogil
+cdef bint read_declaration(Lane* lane) noexcept nogil
+cdef str reason_of(Decline decline)
 
 
 cdef inline Text between(const unsigned char* start, const unsigned char* end) noexcept nogil:
@@ -137,3 +141,7 @@ cdef inline void flush(Lane* lane, const unsigned char* to) noexcept nogil:
 cdef inline bint declined(Lane* lane, Decline reason) noexcept nogil:
     lane.decline = reason
     return False
+
+
+cdef inline bint begins(const Lane* lane, const unsigned char* at, const char* word, size_t length) noexcept nogil:
+    return <size_t> (lane.end - at) >= length and memcmp(at, word, length) == 0

@@ -1,15 +1,31 @@
-"""Names, values, text, comments and instructions in the byte lane: from octets to canonical octets.
+"""Names, values, text, comments, instructions and XML declaration in the byte lane: from octets to canonical octets.
 
 XML 1.0 (fifth edition) sections 2.2 to 2.11, 3.3.3 and 4.1; Canonical XML 1.0 section 2.3. What libxml2 refuses, or
 what is doubtful, is declined.
 """
 
-from duisign._bindings cimport bind, bound_index
+from libc.string cimport memchr
+
+from duisign._bindings cimport bind, bound_index, differ, text_of
 from duisign._octets cimport put_octet
 
 cdef enum:
     # Characters end here (XML 1.0 production 2).
     LAST_CODE = 0x10FFFF
+
+cdef dict REASONS = {
+    MALFORMED: "malformed",
+    DOCTYPE: "doctype",
+    ENCODING: "encoding",
+    NAME: "name",
+    NAMESPACE: "namespace",
+    XML_ATTRIBUTE: "xml-attribute",
+    INSTRUCTION: "instruction",
+    SIGNATURE: "signature",
+    TOO_DEEP: "too-deep",
+    TOO_LARGE: "too-large",
+    TOO_MANY: "too-many",
+}
 
 
 cdef bint keep_word(Lane* lane, Text word) noexcept nogil:
@@ -350,3 +366,62 @@ cdef bint read_instruction(Lane* lane) noexcept nogil:
             at = behind_character(lane, at)
             if at == NULL:
                 return False
+
+
+cdef const unsigned char* pseudo_attribute(
+    const Lane* lane, const unsigned char* at, const char* name, size_t length, Text* value,
+) noexcept nogil:
+    """Read white space, `name`, "=" and a quoted value of the XML declaration; NULL if something else stands there."""
+    cdef const unsigned char* start = duisign_skip_space(at)
+    if start == at or not begins(lane, start, name, length):
+        return NULL
+    at = duisign_skip_space(start + length)
+    if at[0] != c"=":
+        return NULL
+    at = duisign_skip_space(at + 1)
+    if at[0] != c'"' and at[0] != c"'":
+        return NULL
+    value.octets = at + 1
+    at = <const unsigned char*> memchr(value.octets, at[0], lane.end - value.octets)
+    if at == NULL:
+        return NULL
+    value.length = at - value.octets
+    return at + 1
+
+
+cdef bint is_one_of(Text value, const char* one, const char* other) noexcept nogil:
+    return not differ(value, text_of(one)) or not differ(value, text_of(other))
+
+
+cdef bint read_declaration(Lane* lane) noexcept nogil:
+    """Read byte order mark and XML declaration, if they are there; every other encoding is declined."""
+    cdef const unsigned char* at
+    cdef const unsigned char* behind_value
+    cdef Text value
+    if begins(lane, lane.at, b"\xef\xbb\xbf", 3):
+        lane.at += 3
+    if not begins(lane, lane.at, b"<?xml", 5) or duisign_skip_space(lane.at + 5) == lane.at + 5:
+        return True
+    at = pseudo_attribute(lane, lane.at + 5, b"version", 7, &value)
+    if at == NULL or differ(value, text_of(b"1.0")):
+        return declined(lane, ENCODING)
+    behind_value = pseudo_attribute(lane, at, b"encoding", 8, &value)
+    if behind_value != NULL:
+        at = behind_value
+        if not is_one_of(value, b"UTF-8", b"utf-8"):
+            return declined(lane, ENCODING)
+    behind_value = pseudo_attribute(lane, at, b"standalone", 10, &value)
+    if behind_value != NULL:
+        at = behind_value
+        if not is_one_of(value, b"yes", b"no"):
+            return declined(lane, ENCODING)
+    at = duisign_skip_space(at)
+    if at[0] != c"?" or at[1] != c">":
+        return declined(lane, ENCODING)
+    lane.at = at + 2
+    return True
+
+
+cdef str reason_of(Decline decline):
+    """The name of a reason to decline."""
+    return REASONS[decline]

@@ -17,7 +17,8 @@ cdef extern from *:
     static void duisign_keep_memory(size_t octets)
     {
         static size_t done;
-        size_t lesson = 65536;
+        /* What it maps from the start: M_MMAP_THRESHOLD. */
+        size_t lesson = 131072;
         void *volatile block;
         while (lesson < octets && lesson < DUISIGN_LARGEST_LESSON) {
             lesson *= 2;

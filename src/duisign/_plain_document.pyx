@@ -8,8 +8,8 @@ It has the last word all the same.
 """
 
 from duisign._bindings cimport Bindings, bindings_free, bindings_open
-from duisign._byte_scan cimport Scan, reason_of, scan_for_parser, scan_free, scan_open, scan_run
-from duisign._byte_text cimport DECLINES, NOT_DECLINED, Decline
+from duisign._byte_scan cimport Scan, scan_for_parser, scan_free, scan_open, scan_run
+from duisign._byte_text cimport DECLINES, NOT_DECLINED, Decline, reason_of
 from duisign._octets cimport Octets
 from duisign._sha256 cimport Sha256, sha256_free, sha256_open
 

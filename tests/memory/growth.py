@@ -86,6 +86,11 @@ def malloc_octets() -> int:
     return information.uordblks + information.hblkhd
 
 
+def mapped_blocks() -> int:
+    """Blocks of malloc that have a mapping of their own; 0 where the C library does not tell."""
+    return 0 if _mallinfo2 is None else _mallinfo2().hblks
+
+
 def mixed(name: str, workloads: Iterable[Workload]) -> Workload:
     """All of the given workloads in turn, each call of which does what that workload's does."""
     turns = itertools.cycle(list(workloads))
