@@ -13,8 +13,8 @@ BUILDS = {
     "release": ["-O3", "-g1"],
     # symbols, C assertions on; with -O0 the unused functions in lxml's headers would ask for libxml2
     "debug": ["-Og", "-g3", "-UNDEBUG"],
-    # what other platforms get: the scanner without vectors, SHA-256 by hashlib
-    "plain": ["-O3", "-g1", "-DDUISIGN_PLAIN_SCAN", "-DDUISIGN_HASHLIB_ALONE"],
+    # what other platforms get: the scanner without vectors, SHA-256 by hashlib, trees freed by lxml
+    "plain": ["-O3", "-g1", "-DDUISIGN_PLAIN_SCAN", "-DDUISIGN_LOADED_NOTHING"],
     "sanitize": ["-O1", "-g1", "-fno-omit-frame-pointer", SANITIZERS],
     # for clang: the same, and coverage for libFuzzer
     "fuzz": ["-O1", "-g1", "-fno-omit-frame-pointer", f"{SANITIZERS},fuzzer-no-link"],
@@ -41,7 +41,7 @@ extensions = [
             *(path for path in lxml.get_include() if not path.endswith("__pycache__")),
             *(["src/duisign/_windows"] if IS_WINDOWS else []),
         ],
-        depends=["src/duisign/_scan.h", "src/duisign/_libcrypto.h"],
+        depends=["src/duisign/_scan.h", "src/duisign/_loaded_module.h"],
         extra_compile_args=[] if IS_WINDOWS else BUILDS[BUILD] + WARNINGS,
         extra_link_args=LINK_ARGS,
     )

@@ -27,6 +27,7 @@ MODULES = [
     "_heap",
     "_json_levels",
     "_markup",
+    "_message_content",
     "_message_facts",
     "_octets",
     "_plain_document",
@@ -39,7 +40,9 @@ MODULES = [
     "_signature_value",
     "_start_tag",
     "_tree_lane",
+    "_tree_release",
     "_usual_signature",
+    "_verification",
 ]
 
 

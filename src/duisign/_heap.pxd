@@ -2,3 +2,4 @@
 
 
 cdef void keep_memory(size_t octets) noexcept nogil
+cdef void merge_free_blocks() noexcept nogil

@@ -82,16 +82,6 @@ cdef class MessageFacts:
     and of ServiceReferenceVariant in Header or in the first element of Body; "" for one that holds more than text.
     """
 
-    cdef readonly object root
-    cdef readonly int bodies
-    cdef readonly list contents
-    cdef readonly list payloads
-    cdef readonly list containers
-    cdef readonly bint is_plain
-    cdef readonly list request_ids
-    cdef readonly list response_ids
-    cdef readonly list variants
-
 
 cdef int read_header(MessageFacts facts, const xmlNode* header) except -1:
     cdef const xmlNode* node = header.children
@@ -130,9 +120,9 @@ cdef int read_names(MessageFacts facts, const xmlNode* parent, list names, bint 
     return 0
 
 
-def message_facts(_Element root not None):
+cpdef MessageFacts message_facts(_Element root):
     """The MessageFacts of a tree; raises DocumentError if `root` is no element."""
-    cdef const xmlNode* node = root._c_node
+    cdef const xmlNode* node = NULL if root is None else root._c_node
     cdef const xmlNode* first
     cdef MessageFacts facts
     cdef int headers = 0

@@ -27,7 +27,7 @@ ctypedef int (*InitFunction)(void* context) noexcept nogil
 ctypedef int (*UpdateFunction)(void* context, const void* octets, size_t length) noexcept nogil
 ctypedef int (*FinalFunction)(unsigned char* digest, void* context) noexcept nogil
 
-cdef extern from "_libcrypto.h":
+cdef extern from "_loaded_module.h":
     void* duisign_open_module(const char* path) noexcept nogil
     void* duisign_symbol(void* module, const char* name) noexcept nogil
 

@@ -1,11 +1,14 @@
 # A Signature of the wire profile, read.
 
+cimport cython
+
 from lxml.includes.etreepublic cimport _Element
 from lxml.includes.tree cimport xmlNode
 
 from duisign._sha256 cimport DIGEST
 
 
+@cython.final
 cdef class SignatureElement:
     cdef readonly _Element root
     # NULL if it is not in the tree: see _usual_signature
@@ -28,3 +31,13 @@ cdef class SignatureElement:
 
     cdef bint walk(self, bint stop_at_signature) except -1
     cdef bint is_sole(self) except -1
+    cpdef bytes signed_octets(self)
+    cpdef bint digest_holds(self) except -1
+    cpdef bytes signed_info_digest(self)
+    cpdef list key_hints(self)
+
+
+cpdef SignatureElement read_signature(
+    _Element root, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
+    Py_ssize_t size,
+)

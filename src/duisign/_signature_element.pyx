@@ -138,13 +138,13 @@ cdef class SignatureElement:
     as DER, both integers in range.
     """
 
-    def signed_octets(self):
+    cpdef bytes signed_octets(self):
         """The canonical octets of the document without this Signature: what DigestValue is about."""
         if self.octets is None:
             self.walk(False)
         return self.octets
 
-    def digest_holds(self):
+    cpdef bint digest_holds(self) except -1:
         """Whether DigestValue is the digest of the signed octets."""
         if self.octets is None:
             self.walk(False)
@@ -175,7 +175,7 @@ cdef class SignatureElement:
             return False
         return self.signature == NULL or not holds_signature(self.signature, self.max_depth)
 
-    def signed_info_digest(self):
+    cpdef bytes signed_info_digest(self):
         """SHA-256 of the Exclusive C14N form of SignedInfo, 32 octets: what SignatureValue is about."""
         cdef bytes end
         if not self.is_usual:
@@ -184,7 +184,7 @@ cdef class SignatureElement:
         put_signed_info_end(PyBytes_AS_STRING(end), self.digest)
         return AFTER_USUAL_START.digest_with(end)
 
-    def key_hints(self):
+    cpdef list key_hints(self):
         """What KeyInfo says of the key: None without KeyInfo, else a list of tuples whose first item is a kind.
 
         ("issuer-serial", issuer text, serial text), ("certificate", DER), ("ski", octets), ("subject-name", text),
@@ -324,8 +324,8 @@ cdef struct Accepted:
     bint java_widths
 
 
-def read_signature(
-    _Element root not None, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
+cpdef SignatureElement read_signature(
+    _Element root, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
 ):
     """Find the Signature of a parsed document and check it against the wire profile.

@@ -98,7 +98,7 @@ cdef bint holds_signature(xmlNode* signature, int max_depth) noexcept nogil:
 
 cdef xmlNode* checked_root(_Element root) except NULL:
     """The node of a root element, once the document as a whole is found fit."""
-    cdef xmlNode* node = root._c_node
+    cdef xmlNode* node = NULL if root is None else root._c_node
     if node == NULL or node.type != XML_ELEMENT_NODE:
         raise element_error()
     if node.doc.intSubset != NULL or node.doc.extSubset != NULL:

@@ -137,7 +137,7 @@ cdef str text(const char* start, const char* end):
     return start[:end - start].decode("ascii")
 
 
-def usual_signature(document, Py_ssize_t max_octets, int max_depth):
+cpdef SignatureElement usual_signature(document, Py_ssize_t max_octets, int max_depth):
     """The usual Signature of a document, read; None if there is no such thing.
 
     Then the whole document must be parsed, and may be refused: it has another Signature, or something is wrong.

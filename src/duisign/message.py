@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from duisign._message_content import MessageContent
 from duisign._message_facts import message_facts
 from duisign.message_class import MessageClass, class_of
 from duisign.request_id import RequestId, collapsed, sole_identifier
@@ -14,25 +15,16 @@ if TYPE_CHECKING:
 
     from duisign._message_facts import MessageFacts
     from duisign.algorithms import Profile
-    from duisign.document import DocumentReader
-    from duisign.policy import Policy
     from duisign.remote_party_role import RemotePartyRole
     from duisign.trust import Signatory
 
 __all__ = ["UnsignedMessage", "VerifiedMessage"]
 
 
-class _Message:
+class _Message(MessageContent):
     """What is common to messages: a tree of their octets, and what they say of themselves."""
 
-    __slots__ = ("_element", "_known_facts", "_octets", "_reader")
-
-    def __init__(self, octets: bytes, reader: DocumentReader, facts: MessageFacts | None) -> None:
-        self._octets = octets
-        self._reader = reader
-        # From the very nodes that gave the octets, where somebody needed them already.
-        self._known_facts = facts
-        self._element: _Element | None = None
+    __slots__ = ()
 
     @property
     def element(self) -> _Element:
@@ -81,32 +73,22 @@ class _Message:
 class VerifiedMessage(_Message):
     """A message whose signature holds.
 
-    `profile`: the Profile of its Signature. `signed_bytes`: the canonical octets that were digested, a complete
-    document without the Signature; everything else is read from them.
+    `signed_bytes`: the canonical octets that were digested, a complete document without the Signature; everything else
+    is read from them.
     """
 
-    __slots__ = ("_policy", "_signatory", "profile")
+    __slots__ = ()
 
-    def __init__(
-        self,
-        octets: bytes,
-        reader: DocumentReader,
-        facts: MessageFacts | None,
-        profile: Profile,
-        signatory: Signatory,
-        policy: Policy | None,
-    ) -> None:
-        # Not by super(): a call for each message that is verified.
-        self._octets = octets
-        self._reader = reader
-        self._known_facts = facts
-        self._element = None
-        self.profile = profile
-        self._signatory = signatory
-        self._policy = policy
+    _profile: Profile
+    _signatory: Signatory
 
     def __repr__(self) -> str:
         return f"<VerifiedMessage {self.profile.value}, {len(self._octets)} octets, by {self.entity_id}>"
+
+    @property
+    def profile(self) -> Profile:
+        """The Profile of the Signature."""
+        return self._profile
 
     @property
     def signed_bytes(self) -> bytes:

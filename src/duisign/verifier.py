@@ -4,27 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
-
 from duisign._message_facts import message_facts
-from duisign._signature_element import read_signature
 from duisign._tree_lane import canonicalize_document
-from duisign._usual_signature import usual_signature
+from duisign._verification import Verification, describe_refusal
 from duisign.algorithms import Profile
 from duisign.batch import VerifyResult, results_of_documents
-from duisign.certificate_index import named_signer
 from duisign.document import PLAIN_ALONE, DocumentReader
 from duisign.errors import (
-    AmbiguousSignerError,
-    CertificateError,
     ConfigurationError,
     DigestMismatchError,
     DocumentError,
     DuisignError,
     SchemaError,
-    SignatureMismatchError,
     UnsignedMessageError,
 )
 from duisign.inner_message import inner_documents
@@ -32,25 +23,15 @@ from duisign.limits import EXPANSION_ALLOWANCE, MAX_DEPTH, MAX_DOCUMENT_OCTETS, 
 from duisign.message import UnsignedMessage, VerifiedMessage
 from duisign.message_class import payload_classes
 from duisign.policy import DEFAULT_POLICY, MAY_BE_UNSIGNED, Policy
-from duisign.request_id import sole_identifier
 from duisign.schema import checked_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable
 
-    from lxml.etree import _Element
-
-    from duisign._message_facts import MessageFacts
-    from duisign._signature_element import SignatureElement
-    from duisign.organisation_certificate import OrganisationCertificate
-    from duisign.request_id import RequestId
     from duisign.schema import Schema
-    from duisign.trust import Hints, Signatory, Trust
+    from duisign.trust import Trust
 
 __all__ = ["Verifier"]
-
-_ECDSA = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
-
 
 _Message = TypeVar("_Message")
 
@@ -72,18 +53,13 @@ class Verifier:
     """
 
     __slots__ = (
-        "_accept_duis",
-        "_accept_signxml",
         "_canonical_reader",
-        "_check",
-        "_java_widths",
         "_policy",
-        "_read_usual",
         "_reader",
         "_schema",
         "_schema_first",
         "_trust",
-        "_unmarked_c14n",
+        "_verification",
     )
 
     def __init__(
@@ -107,22 +83,25 @@ class Verifier:
             accepted = frozenset()
         if not accepted or not all(isinstance(profile, Profile) for profile in accepted):
             raise ConfigurationError("profile", "profiles must be a collection of one or more duisign.Profile.")
-        # Not the set: looking an Enum up costs a call of its Python hash for each message.
-        self._accept_duis = Profile.DUIS in accepted
-        # It parses a part of the document, which an older libxml2 is to have as a whole.
-        self._read_usual = self._accept_duis and not PLAIN_ALONE
-        self._accept_signxml = Profile.SIGNXML in accepted
         if policy is not None and not isinstance(policy, Policy):
             raise ConfigurationError("policy", "policy must be a duisign.Policy.")
         self._schema = checked_schema(schema)
         self._schema_first = bool(schema_first)
         self._trust = trust
         self._policy = getattr(trust, "default_policy", DEFAULT_POLICY) if policy is None else policy
-        self._check = None if self._policy is None else self._policy.check
         self._reader = DocumentReader(max_octets, max_depth)
         self._canonical_reader = DocumentReader(MAX_EXPANSION * max_octets + EXPANSION_ALLOWANCE, max_depth)
-        self._unmarked_c14n = bool(accept_unmarked_exclusive_c14n)
-        self._java_widths = bool(dangerously_accept_java_widths)
+        self._verification = Verification(
+            trust,
+            self._policy,
+            self._reader,
+            self._canonical_reader,
+            Profile.DUIS in accepted,
+            Profile.SIGNXML in accepted,
+            bool(accept_unmarked_exclusive_c14n),
+            bool(dangerously_accept_java_widths),
+            PLAIN_ALONE,
+        )
 
     def __repr__(self) -> str:
         return f"<Verifier with {self._trust!r}>"
@@ -135,8 +114,8 @@ class Verifier:
         SignerRoleError; with a schema SchemaError. Each tells signer and RequestID as far as they are known.
         """
         if self._schema is None:
-            return self._verify(document, self._check)
-        return self._by_schema(document, self._schema, self._checked)
+            return self._verification.verify(document)
+        return self._by_schema(document, self._schema, self._verification.verify)
 
     def verify_many(
         self, documents: Iterable[bytes], *, workers: int | None = None
@@ -145,7 +124,8 @@ class Verifier:
 
         The trust store and its clock are asked in those threads. All else is as in `Signer.sign_many`.
         """
-        return results_of_documents(self.verify, VerifyResult, documents, workers)
+        verify = self._verification.verify if self._schema is None else self.verify
+        return results_of_documents(verify, VerifyResult, documents, workers)
 
     def receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
         """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned.
@@ -171,7 +151,7 @@ class Verifier:
         try:
             return self._verify_inner(message)
         except DuisignError as error:
-            error.request_id = _readable_identifier(lambda: message.request_id)
+            error.request_id = _readable_identifier(message)
             raise
 
     def _verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
@@ -179,15 +159,15 @@ class Verifier:
         *earlier, last = inner_documents(message)
         for document in earlier:
             try:
-                return self._verify(document, check)
+                return self._verification.verify_by(document, check)
             except DigestMismatchError:
                 # The declarations were not those that the S1SP signed; SHA-256 tells, so others may be tried.
                 continue
-        return self._verify(last, check)
+        return self._verification.verify_by(last, check)
 
     def _receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
         try:
-            return self._verify(document, self._check)
+            return self._verification.verify(document)
         except UnsignedMessageError:
             if self._policy is None or not self._policy.accept_unsigned:
                 raise
@@ -204,9 +184,6 @@ class Verifier:
                 raise
             return message
 
-    def _checked(self, document: bytes) -> VerifiedMessage:
-        return self._verify(document, self._check)
-
     def _by_schema(self, document: bytes, schema: Schema, verify: Callable[[bytes], _Message]) -> _Message:
         """What `verify` gives for a document that is also valid by the schema."""
         message = None if self._schema_first else verify(document)
@@ -214,116 +191,14 @@ class Verifier:
         try:
             schema.validate_element(root)
         except SchemaError as error:
-            _describe(error, root, None, (), None)
+            describe_refusal(error, root, None, (), None)
             raise
         return verify(document) if message is None else message
 
-    def _verify(
-        self, document: bytes, check: Callable[[OrganisationCertificate | None, MessageFacts], None] | None
-    ) -> VerifiedMessage:
-        reader = self._reader
-        signature: SignatureElement | None = None
-        if self._read_usual:
-            signature = usual_signature(document, reader.max_octets, reader.max_depth)
-        root = reader.parse(document) if signature is None else signature.root
-        hints: Hints | None = None
-        signatories: Sequence[Signatory] = ()
-        try:
-            if signature is None:
-                signature = read_signature(
-                    root,
-                    self._accept_duis,
-                    self._accept_signxml,
-                    self._unmarked_c14n,
-                    self._java_widths,
-                    reader.max_depth,
-                    len(document),
-                )
-            hints = signature.key_hints()
-            signatories = self._trust.signatories(hints)
-            if len(signatories) == 1:
-                self._trust.check(signatories[0])
-            else:
-                signatories = self._usable(signatories)
-            octets = signature.signed_octets()
-            if not signature.digest_holds():
-                raise DigestMismatchError(
-                    "digest-mismatch", "The document is not the one that was signed: it was changed, or re-indented."
-                )
-            signer = _signer_of(signatories, signature)
-            if PLAIN_ALONE:
-                # So that their tree can be had.
-                reader.check_plain(octets)
-            if check is None:
-                return VerifiedMessage(octets, self._canonical_reader, None, signature.profile, signer, self._policy)
-            facts = message_facts(root)
-            check(signer.certificate, facts)
-            return VerifiedMessage(octets, self._canonical_reader, facts, signature.profile, signer, self._policy)
-        except DuisignError as error:
-            _describe(error, root, hints, signatories, self._policy)
-            raise
 
-    def _usable(self, signatories: Sequence[Signatory]) -> Sequence[Signatory]:
-        """Those that may be used now; raises the reason when there is none."""
-        usable, reason = [], None
-        for signatory in signatories:
-            try:
-                self._trust.check(signatory)
-                usable.append(signatory)
-            except CertificateError as error:
-                reason = error
-        if reason is not None and not usable:
-            try:
-                raise reason
-            finally:
-                # The traceback holds this frame: without this the two would hold each other.
-                reason = None
-        return usable
-
-
-def _signer_of(signatories: Sequence[Signatory], signature: SignatureElement) -> Signatory:
-    """The one whose key made the SignatureValue."""
-    digest, der_signature = signature.signed_info_digest(), signature.der_signature
-    signer = None
-    for one in signatories:
-        key = one.public_key
-        if key is None:
-            continue
-        try:
-            key.verify(der_signature, digest, _ECDSA)
-        except InvalidSignature:
-            continue
-        if signer is not None:
-            raise AmbiguousSignerError(
-                "ambiguous-signer", "Several trusted certificates hold the key: have the sender name one by KeyInfo."
-            )
-        signer = one
-    if signer is None:
-        raise SignatureMismatchError(
-            "signature-mismatch", "The SignatureValue was not made by the signer's key over this SignedInfo."
-        )
-    return signer
-
-
-def _describe(
-    error: DuisignError,
-    root: _Element,
-    hints: Hints | None,
-    signatories: Sequence[Signatory],
-    policy: Policy | None,
-) -> None:
-    """Tell the receiver of a refusal whom and what it is about, as far as the message says."""
-    error.request_id = _readable_identifier(lambda: sole_identifier(message_facts(root).request_ids))
-    certificate = signatories[0].certificate if len(signatories) == 1 else None
-    if certificate is not None:
-        error.signer = certificate.facts(certificate.role if policy is None else policy.role_of(certificate))
-    else:
-        error.signer = named_signer(hints)
-
-
-def _readable_identifier(read: Callable[[], RequestId | None]) -> str | None:
+def _readable_identifier(message: VerifiedMessage) -> str | None:
     try:
-        identifier = read()
+        identifier = message.request_id
     except DuisignError:
         return None
     return None if identifier is None else str(identifier)

@@ -1,0 +1,5 @@
+from lxml.etree import _Element
+
+BY_LIBXML2: bool
+
+def release_tree(root: _Element, octets: int) -> int: ...

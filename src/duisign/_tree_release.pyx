@@ -1,0 +1,76 @@
+"""Trees that have done their work: their nodes are freed without the GIL.
+
+lxml frees a tree with the last of its proxies, and holds the GIL meanwhile: a twentieth of the time of a verification,
+for which other threads wait, and longer than it is, since a thread that sleeps takes some 30 us to wake. So the tree of
+a long document, which nobody but this library has seen, is freed by libxml2's own function, which is looked up in
+lxml's module: the one that lxml itself calls. Where it is out of reach, lxml frees the tree, as any other.
+"""
+
+from cpython.object cimport PyObject
+
+from lxml.includes.etreepublic cimport _Element, import_lxml__etree
+from lxml.includes.tree cimport xmlDoc, xmlNode
+
+from duisign._heap cimport merge_free_blocks
+
+import os
+
+from lxml import etree
+
+cdef enum:
+    # Octets of a document whose tree takes long enough to be freed to be worth giving up the GIL for.
+    LONG_TREE = 8192
+
+# libxml2's xmlFreeNodeList: some nodes that follow each other, with all below them.
+ctypedef void (*FreeFunction)(xmlNode* first) noexcept nogil
+
+cdef extern from "Python.h":
+    Py_ssize_t reference_count "Py_REFCNT" (PyObject* counted) noexcept
+
+cdef extern from "_loaded_module.h":
+    void* duisign_open_module(const char* path) noexcept nogil
+    void* duisign_own_symbol(void* module, const char* name) noexcept nogil
+
+# NULL: lxml frees
+cdef FreeFunction free_nodes
+
+
+cpdef int release_tree(_Element root, Py_ssize_t octets) except -1:
+    """Free the tree of a document of so many octets that `root` is the only proxy of, and no element from then on.
+
+    Does nothing if there may be another proxy, if the document is short, or if it has a DTD or a table of its IDs.
+    """
+    cdef xmlNode* nodes
+    cdef xmlDoc* document
+    if octets < LONG_TREE or free_nodes == NULL or root is None or root._c_node == NULL:
+        return 0
+    document = root._c_node.doc
+    # Each proxy holds lxml's object of the document: there is one.
+    if (
+        reference_count(<PyObject*> root._doc) != 1 or document != root._doc._c_doc or document.ids != NULL
+        or root._c_node.parent != <xmlNode*> document or document.intSubset != NULL or document.extSubset != NULL
+    ):
+        return 0
+    nodes = document.children
+    document.children = document.last = NULL
+    # lxml asks nothing of a proxy without a node.
+    root._c_node = NULL
+    with nogil:
+        free_nodes(nodes)
+        merge_free_blocks()
+    return 0
+
+
+cdef int find_function() except -1:
+    global free_nodes
+    cdef void* module = duisign_open_module(os.fsencode(etree.__file__))
+    free_nodes = NULL if module == NULL else <FreeFunction> duisign_own_symbol(module, b"xmlFreeNodeList")
+    return 0
+
+
+find_function()
+
+BY_LIBXML2 = free_nodes != NULL
+"""Whether trees are freed without the GIL."""
+
+import_lxml__etree()
