@@ -16,7 +16,7 @@ import pytest
 from lxml import etree
 
 import duisign
-from duisign._tree_release import BY_LIBXML2, release_tree
+from duisign._tree_release import BY_LIBXML2, LONG_TREE, release_tree
 from duisign.document import PLAIN_ALONE, DocumentReader
 from interop import peers
 
@@ -25,10 +25,8 @@ sys.path.insert(0, str(Path(__file__).parent / "memory"))
 from growth import malloc_octets
 
 SECONDS = 120
-LONG = 8192
 CONTENT = b'<b x="1">text</b><!-- comment --><?target data?>' * 400
 DOCUMENT = b'<?before it?><!-- it --><a xmlns:p="urn:p"><p:c/>' + CONTENT + b"</a><?behind it?>"
-assert len(DOCUMENT) >= LONG
 
 OFFERED = """
 from lxml import etree
@@ -47,7 +45,7 @@ root = etree.fromstring(document, etree.XMLParser(collect_ids=False))
 del root
 by_lxml = unmerged_octets()
 root = etree.fromstring(document, etree.XMLParser(collect_ids=False))
-release_tree(root, len(document))
+release_tree(root)
 print(by_lxml, unmerged_octets())
 """
 
@@ -75,25 +73,17 @@ def test_libxml2_is_called_where_it_is_in_reach():
     assert expected is BY_LIBXML2
 
 
-def test_the_tree_of_a_long_document_is_released():
+def test_a_tree_is_released():
     root = parsed()
-    release_tree(root, len(DOCUMENT))
+    release_tree(root)
     assert is_released(root) is BY_LIBXML2
-
-
-@pytest.mark.parametrize("octets", [0, LONG - 1])
-def test_that_of_a_short_one_is_left_to_lxml(octets):
-    root = parsed()
-    release_tree(root, octets)
-    assert root.tag == "a"
-    assert len(root) == 1201
 
 
 @pytest.mark.parametrize("other", [lambda root: root[0], lambda root: root[-1], lambda root: root.getnext()])
 def test_a_tree_that_somebody_else_may_look_at_stays(other):
     root = parsed()
     kept = other(root)
-    release_tree(root, len(DOCUMENT))
+    release_tree(root)
     assert etree.tostring(root.getroottree()) == etree.tostring(parsed().getroottree())
     del root
     assert kept is not None
@@ -101,14 +91,14 @@ def test_a_tree_that_somebody_else_may_look_at_stays(other):
     root = parsed()
     # Gone again: nobody is left who may.
     other(root)
-    release_tree(root, len(DOCUMENT))
+    release_tree(root)
     assert is_released(root) is BY_LIBXML2
 
 
 def test_who_holds_the_root_alone_has_no_element_any_more():
     root = parsed()
     tree = root.getroottree()
-    release_tree(root, len(DOCUMENT))
+    release_tree(root)
     assert is_released(tree.getroot()) is BY_LIBXML2
 
 
@@ -121,27 +111,27 @@ def test_who_holds_the_root_alone_has_no_element_any_more():
 )
 def test_a_tree_with_tables_beside_it_stays(document, options):
     root = parsed(document, **options)
-    release_tree(root, LONG)
+    release_tree(root)
     assert root.tag == "a"
     assert etree.tostring(root.getroottree()) == document
 
 
 def test_an_element_that_is_no_root_stays():
     child = parsed()[0]
-    release_tree(child, LONG)
+    release_tree(child)
     assert child.tag == "{urn:p}c"
     # Its document went with its root, of which there is no other proxy; the nodes stay as long as the child does.
     assert child.getparent().tag == "a"
 
 
 def test_nothing_and_what_was_released_are_no_trees():
-    release_tree(None, LONG)
+    release_tree(None)
     root = parsed()
-    release_tree(root, LONG)
-    release_tree(root, LONG)
+    release_tree(root)
+    release_tree(root)
     assert is_released(root) is BY_LIBXML2
     with pytest.raises(TypeError):
-        release_tree("<a/>", LONG)
+        release_tree("<a/>")
 
 
 @pytest.mark.release_build
@@ -149,7 +139,7 @@ def test_all_of_a_tree_is_freed():
     def growth():
         before = malloc_octets()
         root = parsed()
-        release_tree(root, len(DOCUMENT))
+        release_tree(root)
         # All but the document's own node, and what lxml has of it.
         return malloc_octets() - before
 
@@ -190,7 +180,7 @@ def test_other_threads_go_on_meanwhile():
         thread = threading.Thread(target=note)
         thread.start()
         start = clock()
-        release_tree(root, len(document))
+        release_tree(root)
         end = clock()
         stopped.set()
         thread.join()
@@ -224,7 +214,7 @@ def test_a_function_that_the_process_offers_to_all_is_not_taken_for_lxmls(tmp_pa
         assert done.stdout.strip() == str(taken)
 
 
-@pytest.mark.parametrize("octets", [600, LONG - 100, LONG + 2000, 100_000])
+@pytest.mark.parametrize("octets", [600, LONG_TREE, 100_000])
 def test_what_was_verified_and_canonicalized_has_a_tree_of_its_own(smki, octets):
     """Whatever became of the tree that it was read from."""
     sample = duisign.testing.make_samples(smki)["service-request"].document

@@ -276,7 +276,7 @@ cdef class ByteLane:
             if decline:
                 self.counts[<int> decline] += 1
                 return None
-            self.frame.raw_signature(&reading.signed_info, raw)
+            self.frame.sign(self.frame.to_sign(&reading.signed_info), raw)
             make_room(&room, &reading)
             if reading.length >= LONG_COPY:
                 with nogil:
@@ -314,6 +314,7 @@ cdef class ByteLane:
         cdef Py_ssize_t index = 0
         cdef size_t octets = 0
         cdef Job* job
+        cdef list to_sign = []
         failure = None
         try:
             for index in range(count):
@@ -342,8 +343,18 @@ cdef class ByteLane:
             for index in range(count):
                 job = &jobs[index]
                 if is_signed(job):
-                    self.frame.raw_signature(&job.reading.signed_info, job.raw)
+                    to_sign.append(self.frame.to_sign(&job.reading.signed_info))
                     make_room(&job.room, &job.reading)
+                else:
+                    to_sign.append(None)
+        except MemoryError as error:
+            failure, count = error, index
+        try:
+            # A call of the key lets other threads have the GIL: between two of them they wait for it.
+            for index in range(count):
+                job = &jobs[index]
+                if is_signed(job):
+                    self.frame.sign(to_sign[index], job.raw)
         except BaseException as error:
             # Of the key, or of a signal that came while it was called.
             failure, count = error, index

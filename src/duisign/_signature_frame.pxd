@@ -53,5 +53,6 @@ cdef class SignatureFrame:
     cdef bytes whole
 
     cdef Py_ssize_t length(self, bint binds_ds)
-    cdef int raw_signature(self, const SignedInfo* signed_info, unsigned char* raw) except -1
+    cdef bytes to_sign(self, const SignedInfo* signed_info)
+    cdef int sign(self, bytes to_sign, unsigned char* raw) except -1
     cdef bytes written(self, bint binds_ds, const SignedInfo* signed_info, const unsigned char* raw)

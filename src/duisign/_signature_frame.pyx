@@ -110,20 +110,22 @@ cdef class SignatureFrame:
             + len(self.behind)
         )
 
-    cdef int raw_signature(self, const SignedInfo* signed_info, unsigned char* raw) except -1:
-        """Write the raw ECDSA signature of SignedInfo, 64 octets."""
+    cdef bytes to_sign(self, const SignedInfo* signed_info):
+        """What the key is given for SignedInfo."""
         if self.whole is None:
-            der = self.sign_digest(<bytes> (<const char*> signed_info.digest)[:DIGEST], self.ecdsa)
-        else:
-            der = self.sign_digest(self.whole + signed_info.end[:SIGNED_INFO_END], self.ecdsa)
-        return put_raw(raw, der)
+            return (<const char*> signed_info.digest)[:DIGEST]
+        return self.whole + signed_info.end[:SIGNED_INFO_END]
+
+    cdef int sign(self, bytes to_sign, unsigned char* raw) except -1:
+        """Write the raw ECDSA signature, 64 octets."""
+        return put_raw(raw, self.sign_digest(to_sign, self.ecdsa))
 
     def signature(self, bytes digest not None, bint binds_ds):
         """A Signature over a document with this SHA-256 digest (32 octets)."""
         cdef SignedInfo signed_info
         cdef unsigned char[RAW] raw
         fill_in(&signed_info, self, digest)
-        self.raw_signature(&signed_info, raw)
+        self.sign(self.to_sign(&signed_info), raw)
         return self.written(binds_ds, &signed_info, raw)
 
     def signed_info_digest(self, bytes digest not None):

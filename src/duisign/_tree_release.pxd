@@ -3,4 +3,9 @@
 from lxml.includes.etreepublic cimport _Element
 
 
-cpdef int release_tree(_Element root, Py_ssize_t octets) except -1
+cdef enum:
+    # Octets of a document whose tree takes long enough to be freed to be worth giving up the GIL for.
+    LONG = 8192
+
+
+cpdef int release_tree(_Element root) except -1

@@ -17,10 +17,6 @@ import os
 
 from lxml import etree
 
-cdef enum:
-    # Octets of a document whose tree takes long enough to be freed to be worth giving up the GIL for.
-    LONG_TREE = 8192
-
 # libxml2's xmlFreeNodeList: some nodes that follow each other, with all below them.
 ctypedef void (*FreeFunction)(xmlNode* first) noexcept nogil
 
@@ -35,14 +31,14 @@ cdef extern from "_loaded_module.h":
 cdef FreeFunction free_nodes
 
 
-cpdef int release_tree(_Element root, Py_ssize_t octets) except -1:
-    """Free the tree of a document of so many octets that `root` is the only proxy of, and no element from then on.
+cpdef int release_tree(_Element root) except -1:
+    """Free the tree of a document that `root` is the only proxy of, and no element from then on.
 
-    Does nothing if there may be another proxy, if the document is short, or if it has a DTD or a table of its IDs.
+    Does nothing if there may be another proxy, or if the document has a DTD or a table of its IDs.
     """
     cdef xmlNode* nodes
     cdef xmlDoc* document
-    if octets < LONG_TREE or free_nodes == NULL or root is None or root._c_node == NULL:
+    if free_nodes == NULL or root is None or root._c_node == NULL:
         return 0
     document = root._c_node.doc
     # Each proxy holds lxml's object of the document: there is one.
@@ -69,6 +65,9 @@ cdef int find_function() except -1:
 
 
 find_function()
+
+LONG_TREE = LONG
+"""Octets of a document from which on its tree is worth it."""
 
 BY_LIBXML2 = free_nodes != NULL
 """Whether trees are freed without the GIL."""

@@ -10,7 +10,7 @@ from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 
 from duisign._message_facts cimport MessageFacts, message_facts
 from duisign._signature_element cimport SignatureElement, read_signature
-from duisign._tree_release cimport release_tree
+from duisign._tree_release cimport LONG, release_tree
 from duisign._usual_signature cimport usual_signature
 
 from cryptography.exceptions import InvalidSignature
@@ -118,7 +118,8 @@ cdef class Verification:
         except DuisignError as error:
             describe_refusal(error, root, hints, signatories, self.policy)
             raise
-        release_tree(root, len(<bytes> document))
+        if len(<bytes> document) >= LONG:
+            release_tree(root)
         return VerifiedMessage(octets, self.canonical_reader, facts, signature.profile, signer, self.policy)
 
     cdef list usable(self, signatories):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from duisign._tree_lane import canonicalize_document, canonicalize_element
-from duisign._tree_release import release_tree
+from duisign._tree_release import LONG_TREE, release_tree
 from duisign.algorithms import CanonicalizationMethod
 from duisign.document import DocumentReader, check_depth
 from duisign.errors import ConfigurationError, DocumentError
@@ -61,7 +61,8 @@ def canonicalize(
     reader = _READER if max_depth == MAX_DEPTH else DocumentReader(max_depth=max_depth)
     root = reader.parse(source)
     octets = canonicalize_document(root, number, prefixes, max_depth)
-    release_tree(root, len(source))
+    if len(source) >= LONG_TREE:
+        release_tree(root)
     return octets
 
 
