@@ -72,7 +72,7 @@ class _MallocInfo(ctypes.Structure):
 
 try:
     _mallinfo2 = ctypes.CDLL(None).mallinfo2
-except (AttributeError, OSError):  # not glibc
+except (AttributeError, OSError, TypeError):  # not glibc, or Windows
     _mallinfo2 = None
 else:
     _mallinfo2.restype = _MallocInfo
