@@ -32,7 +32,7 @@ import duisign
 from duisign.testing import Smki
 
 user = Smki.create().user
-signer = duisign.Signer(user.private_key, user.certificate, whitespace="strip", max_octets=10**9)
+signer = duisign.Signer(user.private_key, user.certificate, whitespace=sys.argv[1], max_octets=10**9)
 small = [b"<a> <b>%d</b></a>" % number for number in range(50)]
 large = b"<a> <b>" + b"t" * 200_000_000 + b"</b> <c/> </a>"
 assert all(result.ok for result in signer.sign_many(small, workers=2))
@@ -80,8 +80,10 @@ class TestFailures:
     """Exceptions that are no results."""
 
     @pytest.mark.release_build
-    def test_a_document_without_memory_for_it_comes_behind_the_results_before_it(self):
-        command = [sys.executable, "-c", WITHOUT_MEMORY]
+    @pytest.mark.parametrize("whitespace", ["strip", "preserve"])
+    def test_a_document_without_memory_for_it_comes_behind_the_results_before_it(self, whitespace):
+        """Which it needs before it is read, where something is dropped, or else for the result."""
+        command = [sys.executable, "-c", WITHOUT_MEMORY, whitespace]
         done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
         assert (done.stdout, done.returncode) == ("50\n", 0), done.stderr
 

@@ -16,6 +16,12 @@ from forgery import forge
 from signature_rules import FORMAT, KEY_INFO, plain, refused
 
 X509_DATA = KEY_INFO[len("<ds:KeyInfo>") : -len("</ds:KeyInfo>")]
+DAY = dt.timedelta(days=1)
+
+
+def issued(smki, **options):
+    """Another User's identity."""
+    return smki.issue(entity_id="00-DB-12-34-A5-00-00-07", role=duisign.RemotePartyRole.XML_SIGN, **options)
 
 
 class TestKeyInfo:
@@ -197,18 +203,100 @@ class TestKeyInfo:
         assert both.verify(forge(smki.user)).certificate == smki.user.certificate
         assert both.verify(forge(twin)).certificate == twin.certificate
 
+    def test_each_of_several_keys_must_be_usable(self, smki):
+        """The message names none: who can be believed no more is not among those who may have signed."""
+        expired = issued(smki, not_after=smki.now - DAY)
+        later = issued(smki, not_before=smki.now + DAY)
+        document = forge(expired, (KEY_INFO, ""))
+        for usable in ([smki.user], [smki.user, smki.dcc]):
+            pinned = PinnedCertificates([one.certificate for one in (*usable, expired)])
+            refused(Verifier(pinned), document, duisign.SignatureMismatchError, "signature-mismatch")
+        for pair, code in (((expired, later), "certificate-not-yet-valid"), ((later, expired), "certificate-expired")):
+            pinned = PinnedCertificates([one.certificate for one in pair])
+            error = refused(Verifier(pinned), document, duisign.CertificateError, code, "certificate")
+            assert error.signer is None
+
+    def test_what_was_changed_is_said_before_who_signed_it(self, smki):
+        other = issued(smki)
+        document = forge(other, ("@ISSUER@", smki.user.certificate.issuer.rfc4514_string())).replace(
+            str(other.certificate.serial_number).encode(), str(smki.user.certificate.serial_number).encode()
+        )
+        pinned = Verifier(PinnedCertificates([smki.user.certificate]))
+        refused(pinned, document, duisign.SignatureMismatchError, "signature-mismatch")
+        changed = document.replace(b"<sr:Payload>x", b"<sr:Payload>y")
+        refused(pinned, changed, duisign.DigestMismatchError, "digest-mismatch")
+
+
+class Store:
+    """A trust store of the caller's: what another one says, as long as nothing else is put in its place."""
+
+    def __init__(self, store):
+        self.store = store
+
+    def __getattr__(self, name):
+        return getattr(self.store, name)
+
+
+class TestTrustStores:
+    def test_a_store_is_asked_for_each_message(self, smki):
+        store = Store(PinnedCertificates([smki.user.certificate]))
+        verifier = Verifier(store)
+        document = forge(smki.user)
+        assert verifier.verify(document).certificate == smki.user.certificate
+        store.store = PinnedCertificates([smki.dcc.certificate])
+        refused(verifier, document, duisign.UnknownSignerError, "unknown-signer")
+        store.store = PinnedCertificates([smki.user.certificate], now=smki.user.certificate.not_valid_after_utc + DAY)
+        refused(verifier, document, duisign.CertificateError, "certificate-expired")
+        (result,) = verifier.verify_many([document], workers=2)
+        assert result.error.code == "certificate-expired"
+
+    def test_what_a_store_raises_but_of_certificates_ends_the_search(self, smki):
+        store = Store(PinnedCertificates([smki.user.certificate, smki.dcc.certificate]))
+
+        def check(signatory):
+            if signatory.certificate.certificate == smki.user.certificate:
+                raise duisign.ConfigurationError("clock", "No clock.")
+
+        store.check = check
+        refused(Verifier(store), forge(smki.dcc, (KEY_INFO, "")), duisign.ConfigurationError, "clock")
+
+    def test_a_key_that_is_not_on_the_curve_is_passed_over(self, smki):
+        key = ec.generate_private_key(ec.SECP384R1())
+        other = issued(smki, private_key=key)
+        store = Store(PinnedCertificates([other.certificate, smki.user.certificate]))
+        store.check = lambda signatory: None
+        verifier = Verifier(store)
+        assert verifier.verify(forge(smki.user, (KEY_INFO, ""))).certificate == smki.user.certificate
+        refused(verifier, forge(smki.dcc, (KEY_INFO, "")), duisign.SignatureMismatchError, "signature-mismatch")
+
+    def test_any_sequence_of_signatories_will_do(self, smki):
+        store = Store(PinnedCertificates([smki.user.certificate]))
+        inner = store.store
+        store.signatories = lambda hints: tuple(inner.signatories(hints))
+        assert Verifier(store).verify(forge(smki.user)).certificate == smki.user.certificate
+        store.signatories = lambda hints: ()
+        refused(Verifier(store), forge(smki.user), duisign.SignatureMismatchError, "signature-mismatch")
+
+    def test_a_verifier_of_the_callers_own_is_asked_for_batches_too(self, smki):
+        class Once(Verifier):
+            def verify(self, document):
+                raise duisign.UnknownSignerError("unknown-signer", "It was here before.")
+
+        verifier = Once(PinnedCertificates([smki.user.certificate]))
+        for workers in (1, 2):
+            results = list(verifier.verify_many([forge(smki.user)] * 20, workers=workers))
+            assert [result.error.code for result in results] == ["unknown-signer"] * 20
+
 
 class TestCertificates:
-    DAY = dt.timedelta(days=1)
-
     def test_validity_follows_the_clock(self, smki):
         document = forge(smki.user)
         start, end = smki.user.certificate.not_valid_before_utc, smki.user.certificate.not_valid_after_utc
         for now in (start, end, lambda: start):
             Verifier(PinnedCertificates([smki.user.certificate], now=now)).verify(document)
-        early = Verifier(PinnedCertificates([smki.user.certificate], now=start - self.DAY))
+        early = Verifier(PinnedCertificates([smki.user.certificate], now=start - DAY))
         refused(early, document, duisign.CertificateError, "certificate-not-yet-valid", "certificate")
-        late = Verifier(PinnedCertificates([smki.user.certificate], now=lambda: end + self.DAY))
+        late = Verifier(PinnedCertificates([smki.user.certificate], now=lambda: end + DAY))
         refused(late, document, duisign.CertificateError, "certificate-expired", "certificate")
         refused(late, forge(smki.user, (KEY_INFO, "")), duisign.CertificateError, "certificate-expired")
 

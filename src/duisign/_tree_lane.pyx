@@ -2,7 +2,8 @@
 
 Canonical XML 1.0 (W3C, 15 March 2001) and Exclusive XML Canonicalization 1.0 (W3C, 18 July 2002), of a document
 or of the subtree below an element in the context of its document, optionally without one subtree (the enveloped
-signature). The tree is borrowed and only read. What this lane does not know is an error, never skipped.
+signature). A tree is borrowed and only read, but for that of a document in octets. What this lane does not know is an
+error, never skipped.
 """
 
 from libc.stdlib cimport free, malloc
@@ -26,6 +27,7 @@ from duisign._start_tag cimport (
     ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, MISREAD_NAMESPACE, NONE, RELATIVE_NAMESPACE,
     SIGNATURE_MET, TOO_DEEP, UNKNOWN_NODE, UNSERIALIZABLE, Walk, declare_ancestors, open_element, put_name, text,
 )
+from duisign._tree_release cimport LONG_TREE, release_tree
 
 from lxml import etree
 
@@ -313,6 +315,16 @@ cdef object canonical_source(
 def canonicalize_document(root, int algorithm, tuple inclusive_prefixes, int max_depth):
     """The canonical octets of the whole document that the lxml element `root` belongs to."""
     return canonical_source(root, True, algorithm, inclusive_prefixes, max_depth)
+
+
+def canonicalize_octets(parse, source, int algorithm, tuple inclusive_prefixes, int max_depth):
+    """The canonical octets of a document of which `parse` gives the root element, for nobody else."""
+    cdef _Element root = parse(source)
+    cdef bytes octets = canonical_source(root, True, algorithm, inclusive_prefixes, max_depth)
+    if len(<bytes> source) >= LONG_TREE:
+        # This function holds it.
+        release_tree(root, 1)
+    return octets
 
 
 def canonicalize_element(element, int algorithm, tuple inclusive_prefixes, int max_depth):

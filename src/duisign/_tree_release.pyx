@@ -31,14 +31,19 @@ cdef extern from "_loaded_module.h":
 cdef FreeFunction free_nodes
 
 
-cpdef int release_tree(_Element root) except -1:
-    """Free the tree of a document that `root` is the only proxy of, and no element from then on.
+cpdef int release_tree(_Element root, Py_ssize_t holders) except -1:
+    """Free the tree of a document by its root, which is no element from then on.
 
-    Does nothing if there may be another proxy, or if the document has a DTD or a table of its IDs.
+    Does nothing if the root, or any other element, may be in other hands: if more than `holders` hold it, if it has a
+    class of the application's, or if another proxy may exist. Nor if the document has a DTD or a table of its IDs.
     """
     cdef xmlNode* nodes
     cdef xmlDoc* document
-    if free_nodes == NULL or root is None or root._c_node == NULL:
+    # Classes of applications may keep what is made of them, and lxml does not always ask a proxy whether it has a node.
+    if (
+        free_nodes == NULL or root is None or type(root) is not _Element or reference_count(<PyObject*> root) > holders
+        or root._c_node == NULL
+    ):
         return 0
     document = root._c_node.doc
     # Each proxy holds lxml's object of the document: there is one.
@@ -49,7 +54,7 @@ cpdef int release_tree(_Element root) except -1:
         return 0
     nodes = document.children
     document.children = document.last = NULL
-    # lxml asks nothing of a proxy without a node.
+    # A proxy without a node gives nothing back when it goes.
     root._c_node = NULL
     with nogil:
         free_nodes(nodes)
@@ -58,16 +63,20 @@ cpdef int release_tree(_Element root) except -1:
 
 
 cdef int find_function() except -1:
+    """Fill in `free_nodes`, or leave it empty."""
     global free_nodes
-    cdef void* module = duisign_open_module(os.fsencode(etree.__file__))
-    free_nodes = NULL if module == NULL else <FreeFunction> duisign_own_symbol(module, b"xmlFreeNodeList")
+    cdef void* module
+    path = getattr(etree, "__file__", None)
+    if path is None:
+        # Built into the interpreter.
+        return 0
+    module = duisign_open_module(os.fsencode(path))
+    if module != NULL:
+        free_nodes = <FreeFunction> duisign_own_symbol(module, b"xmlFreeNodeList")
     return 0
 
 
 find_function()
-
-LONG_TREE = LONG
-"""Octets of a document from which on its tree is worth it."""
 
 BY_LIBXML2 = free_nodes != NULL
 """Whether trees are freed without the GIL."""

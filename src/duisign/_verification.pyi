@@ -19,6 +19,7 @@ class Verification:
         policy: Policy | None,
         reader: DocumentReader,
         canonical_reader: DocumentReader,
+        *,
         duis: bool,
         signxml: bool,
         unmarked_c14n: bool,

@@ -10,7 +10,7 @@ from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 
 from duisign._message_facts cimport MessageFacts, message_facts
 from duisign._signature_element cimport SignatureElement, read_signature
-from duisign._tree_release cimport LONG, release_tree
+from duisign._tree_release cimport LONG_TREE, release_tree
 from duisign._usual_signature cimport usual_signature
 
 from cryptography.exceptions import InvalidSignature
@@ -39,8 +39,7 @@ cdef class Verification:
     accepted. `unmarked_c14n`, `java_widths`: what is loose, see Verifier. `plain_alone`: libxml2 is an older one.
     """
 
-    cdef object signatories
-    cdef object check_signatory
+    cdef object trust
     cdef object policy
     cdef object check
     cdef object reader
@@ -55,11 +54,10 @@ cdef class Verification:
     cdef bint plain_alone
 
     def __cinit__(
-        self, trust, policy, reader, canonical_reader, bint duis, bint signxml, bint unmarked_c14n, bint java_widths,
-        bint plain_alone,
+        self, trust, policy, reader, canonical_reader, *, bint duis, bint signxml, bint unmarked_c14n,
+        bint java_widths, bint plain_alone,
     ):
-        self.signatories = trust.signatories
-        self.check_signatory = trust.check
+        self.trust = trust
         self.policy = policy
         self.check = None if policy is None else policy.check
         self.reader = reader
@@ -98,9 +96,9 @@ cdef class Verification:
                     root, self.duis, self.signxml, self.unmarked_c14n, self.java_widths, self.max_depth, len(document),
                 )
             hints = signature.key_hints()
-            signatories = self.signatories(hints)
+            signatories = self.trust.signatories(hints)
             if len(signatories) == 1:
-                self.check_signatory(signatories[0])
+                self.trust.check(signatories[0])
             else:
                 signatories = self.usable(signatories)
             octets = signature.signed_octets()
@@ -118,8 +116,9 @@ cdef class Verification:
         except DuisignError as error:
             describe_refusal(error, root, hints, signatories, self.policy)
             raise
-        if len(<bytes> document) >= LONG:
-            release_tree(root)
+        if len(<bytes> document) >= LONG_TREE:
+            # This function and the SignatureElement hold it.
+            release_tree(root, 2)
         return VerifiedMessage(octets, self.canonical_reader, facts, signature.profile, signer, self.policy)
 
     cdef list usable(self, signatories):
@@ -128,7 +127,7 @@ cdef class Verification:
         reason = None
         for signatory in signatories:
             try:
-                self.check_signatory(signatory)
+                self.trust.check(signatory)
                 usable.append(signatory)
             except CertificateError as error:
                 reason = error

@@ -96,11 +96,11 @@ class Verifier:
             self._policy,
             self._reader,
             self._canonical_reader,
-            Profile.DUIS in accepted,
-            Profile.SIGNXML in accepted,
-            bool(accept_unmarked_exclusive_c14n),
-            bool(dangerously_accept_java_widths),
-            PLAIN_ALONE,
+            duis=Profile.DUIS in accepted,
+            signxml=Profile.SIGNXML in accepted,
+            unmarked_c14n=bool(accept_unmarked_exclusive_c14n),
+            java_widths=bool(dangerously_accept_java_widths),
+            plain_alone=PLAIN_ALONE,
         )
 
     def __repr__(self) -> str:
@@ -124,8 +124,7 @@ class Verifier:
 
         The trust store and its clock are asked in those threads. All else is as in `Signer.sign_many`.
         """
-        verify = self._verification.verify if self._schema is None else self.verify
-        return results_of_documents(verify, VerifyResult, documents, workers)
+        return results_of_documents(self.verify, VerifyResult, documents, workers)
 
     def receive(self, document: bytes) -> VerifiedMessage | UnsignedMessage:
         """`verify`, but a message without Signature is handed out as such if the policy accepts its class unsigned.
