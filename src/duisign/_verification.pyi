@@ -9,6 +9,7 @@ from duisign.errors import DuisignError
 from duisign.message import VerifiedMessage
 from duisign.organisation_certificate import OrganisationCertificate
 from duisign.policy import Policy
+from duisign.request_id import RequestId
 from duisign.trust import Hints, Signatory, Trust
 
 @final
@@ -38,3 +39,4 @@ def describe_refusal(
     signatories: Sequence[Signatory],
     policy: Policy | None,
 ) -> None: ...
+def readable_identifier(read: Callable[[], RequestId | None]) -> str | None: ...

@@ -74,13 +74,10 @@ cdef class Verification:
 
     def verify(self, document):
         """The VerifiedMessage, by the policy's rule for messages."""
-        return self.verified(document, self.check)
+        return self.verify_by(document, self.check)
 
-    def verify_by(self, document, check):
+    cpdef object verify_by(self, document, check):
         """The same by another rule: a function of the signer's certificate and the MessageFacts, or None."""
-        return self.verified(document, check)
-
-    cdef object verified(self, document, check):
         cdef SignatureElement signature = None
         cdef MessageFacts facts = None
         cdef _Element root
@@ -162,7 +159,7 @@ cdef object signer_of(signatories, SignatureElement signature):
 
 def describe_refusal(error, _Element root not None, hints, signatories, policy):
     """Tell the receiver of a refusal whom and what it is about, as far as the message says."""
-    error.request_id = readable_identifier(root)
+    error.request_id = readable_identifier(lambda: sole_identifier(message_facts(root).request_ids))
     certificate = signatories[0].certificate if len(signatories) == 1 else None
     if certificate is not None:
         error.signer = certificate.facts(certificate.role if policy is None else policy.role_of(certificate))
@@ -170,9 +167,10 @@ def describe_refusal(error, _Element root not None, hints, signatories, policy):
         error.signer = named_signer(hints)
 
 
-cdef object readable_identifier(_Element root):
+def readable_identifier(read):
+    """The text of the identifier that `read` gives; None if there is none, or if it is refused."""
     try:
-        identifier = sole_identifier(message_facts(root).request_ids)
+        identifier = read()
     except DuisignError:
         return None
     return None if identifier is None else str(identifier)

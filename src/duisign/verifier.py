@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from duisign._message_facts import message_facts
 from duisign._tree_lane import canonicalize_document
-from duisign._verification import Verification, describe_refusal
+from duisign._verification import Verification, describe_refusal, readable_identifier
 from duisign.algorithms import Profile
 from duisign.batch import VerifyResult, results_of_documents
 from duisign.document import PLAIN_ALONE, DocumentReader
@@ -150,7 +150,7 @@ class Verifier:
         try:
             return self._verify_inner(message)
         except DuisignError as error:
-            error.request_id = _readable_identifier(message)
+            error.request_id = readable_identifier(lambda: message.request_id)
             raise
 
     def _verify_inner(self, message: VerifiedMessage) -> VerifiedMessage:
@@ -193,11 +193,3 @@ class Verifier:
             describe_refusal(error, root, None, (), None)
             raise
         return verify(document) if message is None else message
-
-
-def _readable_identifier(message: VerifiedMessage) -> str | None:
-    try:
-        identifier = message.request_id
-    except DuisignError:
-        return None
-    return None if identifier is None else str(identifier)
