@@ -13,7 +13,7 @@ BUILDS = {
     "release": ["-O3", "-g1"],
     # symbols, C assertions on; with -O0 the unused functions in lxml's headers would ask for libxml2
     "debug": ["-Og", "-g3", "-UNDEBUG"],
-    # what other platforms get: the scanner without vectors, SHA-256 by hashlib, trees freed by lxml
+    # what other platforms get: the scanner without vectors, SHA-256 by hashlib, trees by lxml
     "plain": ["-O3", "-g1", "-DDUISIGN_PLAIN_SCAN", "-DDUISIGN_LOADED_NOTHING"],
     "sanitize": ["-O1", "-g1", "-fno-omit-frame-pointer", SANITIZERS],
     # for clang: the same, and coverage for libFuzzer

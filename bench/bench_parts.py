@@ -71,7 +71,7 @@ def sign_parts(task: Task) -> dict[str, Call]:
 def sign_tree_parts(task: Task) -> dict[str, Call]:
     """Each part of signing in the tree lane, with what it gets from those before it."""
     reader, document, key = DocumentReader(), task.document, task.identity.private_key
-    root, _ = reader.read(document)
+    root, _ = reader.tree(document)
     signature = _signature(task)
     octets = signature()
 
@@ -82,7 +82,7 @@ def sign_tree_parts(task: Task) -> dict[str, Call]:
     if digest_octets != canonical_document(document, 0, False, False, MAX_DEPTH, True)[0]:
         raise AssertionError("the parts do not make the whole")
     calls = (
-        lambda: reader.read(document),
+        lambda: reader.tree(document),
         digest,
         signature,
         lambda: key.sign(digest_octets, _PREHASHED),

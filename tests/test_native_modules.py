@@ -24,6 +24,7 @@ MODULES = [
     "_byte_tag",
     "_byte_text",
     "_document_parser",
+    "_document_tree",
     "_heap",
     "_json_levels",
     "_markup",
@@ -40,7 +41,6 @@ MODULES = [
     "_signature_value",
     "_start_tag",
     "_tree_lane",
-    "_tree_release",
     "_usual_signature",
     "_verification",
 ]

@@ -146,23 +146,18 @@ cpdef object give_back(DocumentParser parser):
         (<dict> state)[PARSER] = parser
 
 
-cdef _Element root_of_parts(
-    const char* first, Py_ssize_t first_length, const char* second, Py_ssize_t second_length,
-):
-    """The root element of a short document in UTF-8, of which two parts are given, by the thread's own parser.
-
-    None if it is not faultless.
-    """
-    cdef bytes document = PyBytes_FromStringAndSize(NULL, first_length + second_length + INPUT_CHUNK)
-    cdef char* to = PyBytes_AS_STRING(document)
+def short_root(bytes document not None):
+    """The root element of a short document in UTF-8; None if it is not faultless: parse it again to learn why."""
+    cdef Py_ssize_t length = len(document)
+    cdef bytes padded = PyBytes_FromStringAndSize(NULL, length + INPUT_CHUNK)
+    cdef char* to = PyBytes_AS_STRING(padded)
     cdef DocumentParser parser
     cdef _Element root = None
-    memcpy(to, first, first_length)
-    memcpy(to + first_length, second, second_length)
-    memset(to + first_length + second_length, c" ", INPUT_CHUNK)
+    memcpy(to, PyBytes_AS_STRING(document), length)
+    memset(to + length, c" ", INPUT_CHUNK)
     parser = take_parser()
     try:
-        root = parser.parse(document)
+        root = parser.parse(padded)
     except (LxmlError, ValueError, LookupError):
         pass
     give_back(parser)
@@ -170,11 +165,6 @@ cdef _Element root_of_parts(
     if root is not None and root._c_node.doc.properties & FAULTLESS != FAULTLESS:
         return None
     return root
-
-
-def short_root(bytes document not None):
-    """The root element of a short document in UTF-8; None if it is not faultless: parse it again to learn why."""
-    return root_of_parts(PyBytes_AS_STRING(document), len(document), b"", 0)
 
 
 import_lxml__etree()

@@ -2,4 +2,3 @@
 
 
 cdef void keep_memory(size_t octets) noexcept nogil
-cdef void merge_free_blocks() noexcept nogil

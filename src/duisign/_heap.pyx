@@ -11,8 +11,6 @@ cdef extern from *:
     #include <stdlib.h>
     /* Octets of the largest block that glibc learns from: its DEFAULT_MMAP_THRESHOLD_MAX, less what it adds. */
     #define DUISIGN_LARGEST_LESSON (32 * 1024 * 1024 - 8192)
-    /* Octets that are asked of its large blocks, and of no list of small ones. */
-    #define DUISIGN_LARGE 2048
     /* glibc learns from a block with a mapping of its own, to which nothing need be written, and keeps twice as much.
      * To free one without would give back what is to be kept, so each size is done once.
      */
@@ -34,33 +32,16 @@ cdef extern from *:
             free(block);
         }
     }
-    static void duisign_merge_free_blocks(void)
-    {
-        void *volatile block = malloc(DUISIGN_LARGE);
-        free(block);
-    }
     #else
     static void duisign_keep_memory(size_t octets)
     {
         (void)octets;
     }
-    static void duisign_merge_free_blocks(void)
-    {
-    }
     #endif
     """
     void duisign_keep_memory(size_t octets) noexcept nogil
-    void duisign_merge_free_blocks() noexcept nogil
 
 
 cdef void keep_memory(size_t octets) noexcept nogil:
     """Have the heap keep twice so many octets, or up to four times, from now on; at most 64 MiB for each arena."""
     duisign_keep_memory(octets)
-
-
-cdef void merge_free_blocks() noexcept nogil:
-    """Have the heap make large blocks of the small ones that were freed.
-
-    glibc puts them off, those of a tree too, until a large one is asked for or freed: most often with the GIL.
-    """
-    duisign_merge_free_blocks()

@@ -1,7 +1,5 @@
 # What a DUIS message says of itself.
 
-from lxml.includes.etreepublic cimport _Element
-
 
 cdef class MessageFacts:
     cdef readonly object root
@@ -15,4 +13,4 @@ cdef class MessageFacts:
     cdef readonly list variants
 
 
-cpdef MessageFacts message_facts(_Element root)
+cpdef MessageFacts message_facts(object root)

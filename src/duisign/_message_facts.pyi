@@ -2,6 +2,8 @@ from typing import final
 
 from lxml.etree import _Element
 
+from duisign._document_tree import DocumentTree
+
 UNKNOWN: str
 
 @final
@@ -25,4 +27,4 @@ class MessageFacts:
     @property
     def variants(self) -> list[str]: ...
 
-def message_facts(root: _Element) -> MessageFacts: ...
+def message_facts(root: _Element | DocumentTree) -> MessageFacts: ...

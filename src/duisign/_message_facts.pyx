@@ -6,7 +6,6 @@ What DUIS has at no such place is never passed over as if it were not there: it 
 
 from libc.string cimport strcmp, strspn
 
-from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
     XML_CDATA_SECTION_NODE,
     XML_COMMENT_NODE,
@@ -15,6 +14,7 @@ from lxml.includes.tree cimport (
     xmlNode,
 )
 
+from duisign._document_tree cimport root_node
 from duisign._signature_place cimport has_elements
 
 from duisign.errors import element_error
@@ -120,9 +120,9 @@ cdef int read_names(MessageFacts facts, const xmlNode* parent, list names, bint 
     return 0
 
 
-cpdef MessageFacts message_facts(_Element root):
-    """The MessageFacts of a tree; raises DocumentError if `root` is no element."""
-    cdef const xmlNode* node = NULL if root is None else root._c_node
+cpdef MessageFacts message_facts(object root):
+    """The MessageFacts of a tree; raises DocumentError if `root` is neither an lxml element nor a DocumentTree."""
+    cdef const xmlNode* node = root_node(root)
     cdef const xmlNode* first
     cdef MessageFacts facts
     cdef int headers = 0
@@ -160,6 +160,3 @@ cpdef MessageFacts message_facts(_Element root):
             facts.is_plain = False
         node = node.next
     return facts
-
-
-import_lxml__etree()

@@ -2,7 +2,6 @@
 
 cimport cython
 
-from lxml.includes.etreepublic cimport _Element
 from lxml.includes.tree cimport xmlNode
 
 from duisign._sha256 cimport DIGEST
@@ -10,7 +9,8 @@ from duisign._sha256 cimport DIGEST
 
 @cython.final
 cdef class SignatureElement:
-    cdef readonly _Element root
+    # an lxml element or a DocumentTree
+    cdef readonly object root
     # NULL if it is not in the tree: see _usual_signature
     cdef xmlNode* signature
     cdef xmlNode* signed_info
@@ -38,6 +38,6 @@ cdef class SignatureElement:
 
 
 cpdef SignatureElement read_signature(
-    _Element root, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
+    object root, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
 )

@@ -2,12 +2,13 @@ from typing import Any, final
 
 from lxml.etree import _Element
 
+from duisign._document_tree import DocumentTree
 from duisign.algorithms import Profile
 
 @final
 class SignatureElement:
     @property
-    def root(self) -> _Element: ...
+    def root(self) -> _Element | DocumentTree: ...
     @property
     def profile(self) -> Profile: ...
     @property
@@ -20,7 +21,7 @@ class SignatureElement:
     def key_hints(self) -> list[tuple[Any, ...]] | None: ...
 
 def read_signature(
-    root: _Element,
+    root: _Element | DocumentTree,
     accept_duis: bool,
     accept_signxml: bool,
     unmarked_c14n: bool,

@@ -1,21 +1,21 @@
 """The Signature element in a tree: what it may hold, and what it says.
 
-XMLDSig Core 1.1 section 4, restricted to the wire profile (DESIGN section 2). Nodes are borrowed from lxml and
-only read; a `SignatureElement` keeps their document alive.
+XMLDSig Core 1.1 section 4, restricted to the wire profile (DESIGN section 2). Nodes are borrowed and only read; a
+`SignatureElement` keeps their document alive.
 """
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcmp, memcpy, strcmp, strlen
 
-from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
     XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode,
 )
 
+from duisign._document_tree cimport LONG_TREE, root_node
 from duisign._sha256 cimport DIGEST, Sha256Start
 from duisign._signature_frame cimport BASE64_OF_DIGEST, SIGNED_INFO_END, put_signed_info_end
 from duisign._signature_place cimport (
-    DSIG, LONG_WALK, Places, checked_root, holds_signature, is_named, last_signature, locate,
+    DSIG, Places, checked_root, holds_signature, is_named, last_signature, locate,
 )
 from duisign._signature_value cimport decode_base64, der_from_raw
 from duisign._tree_lane cimport EXCLUSIVE, canonical
@@ -158,8 +158,8 @@ cdef class SignatureElement:
     cdef bint walk(self, bint stop_at_signature) except -1:
         """Make the canonical octets; False where there is another Signature and the walk shall stop at it."""
         self.octets = canonical(
-            <xmlNode*> self.root._c_node.doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
-            self.max_depth, self.size, False, self.octets_digest, self.size >= LONG_WALK, stop_at_signature,
+            <xmlNode*> root_node(self.root).doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
+            self.max_depth, self.size, False, self.octets_digest, self.size >= LONG_TREE, stop_at_signature,
         )
         return self.octets is not None
 
@@ -325,7 +325,7 @@ cdef struct Accepted:
 
 
 cpdef SignatureElement read_signature(
-    _Element root, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
+    object root, bint accept_duis, bint accept_signxml, bint unmarked_c14n, bint java_widths, int max_depth,
     Py_ssize_t size,
 ):
     """Find the Signature of a parsed document and check it against the wire profile.
@@ -353,7 +353,7 @@ cpdef SignatureElement read_signature(
 
 
 cdef SignatureElement signature_at(
-    xmlNode* signature, _Element root, Accepted accepted, int max_depth, Py_ssize_t size,
+    xmlNode* signature, object root, Accepted accepted, int max_depth, Py_ssize_t size,
 ):
     """Check a Signature against the wire profile, but for its place."""
     cdef SignatureElement found = SignatureElement.__new__(SignatureElement)
@@ -412,6 +412,3 @@ cdef SignatureElement signature_at(
     )
     found.der_signature = read_signature_value(signature_value, accepted.java_widths)
     return found
-
-
-import_lxml__etree()

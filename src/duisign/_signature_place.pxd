@@ -2,13 +2,7 @@
 
 from libc.string cimport strcmp
 
-from lxml.includes.etreepublic cimport _Element
 from lxml.includes.tree cimport XML_ELEMENT_NODE, xmlNode
-
-
-cdef enum:
-    # Octets of a document from which a walk is long enough to be worth giving up the GIL for.
-    LONG_WALK = 8192
 
 
 cdef struct Places:
@@ -39,7 +33,7 @@ cdef inline bint has_elements(const xmlNode* element) noexcept nogil:
     return False
 
 
-cdef xmlNode* checked_root(_Element root) except NULL
+cdef xmlNode* checked_root(object root) except NULL
 cdef xmlNode* last_signature(const xmlNode* root) noexcept nogil
 cdef bint holds_signature(xmlNode* signature, int max_depth) noexcept nogil
-cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1
+cdef int locate(object root, int max_depth, Py_ssize_t size, Places* places) except -1

@@ -1,14 +1,14 @@
 """Where Signatures stand in a tree, and what a Signer needs to know of a document.
 
 The one of the message is a child of the root; the only others are the inner ones of SMETS1 messages (DESIGN section 3).
-Nodes are borrowed from lxml and only read.
+Nodes are borrowed and only read.
 """
 
 from libc.string cimport strcmp
 
-from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport XML_ELEMENT_NODE, xmlNode, xmlNs
 
+from duisign._document_tree cimport LONG_TREE, root_node
 from duisign._tree_lane cimport canonical
 
 from duisign.errors import (
@@ -96,9 +96,9 @@ cdef bint holds_signature(xmlNode* signature, int max_depth) noexcept nogil:
     return places.too_deep or places.outer_count + places.inner_count + places.misplaced_count != 1
 
 
-cdef xmlNode* checked_root(_Element root) except NULL:
+cdef xmlNode* checked_root(object root) except NULL:
     """The node of a root element, once the document as a whole is found fit."""
-    cdef xmlNode* node = NULL if root is None else root._c_node
+    cdef xmlNode* node = root_node(root)
     if node == NULL or node.type != XML_ELEMENT_NODE:
         raise element_error()
     if node.doc.intSubset != NULL or node.doc.extSubset != NULL:
@@ -108,10 +108,10 @@ cdef xmlNode* checked_root(_Element root) except NULL:
     return node
 
 
-cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) except -1:
+cdef int locate(object root, int max_depth, Py_ssize_t size, Places* places) except -1:
     """Check the document as a whole, and find its Signatures."""
     cdef xmlNode* node = checked_root(root)
-    if size >= LONG_WALK:
+    if size >= LONG_TREE:
         with nogil:
             find_signatures(node, max_depth, places)
     else:
@@ -132,14 +132,14 @@ cdef int locate(_Element root, int max_depth, Py_ssize_t size, Places* places) e
     return 0
 
 
-def check_signatures(_Element root not None, int max_depth, Py_ssize_t size):
+def check_signatures(root, int max_depth, Py_ssize_t size):
     """Raise DocumentError or SignatureFormatError unless the document has Signatures where they may stand alone."""
     cdef Places places
     locate(root, max_depth, size, &places)
 
 
 def digest_for_signing(
-    _Element root not None, int algorithm, bint replace, int max_depth, Py_ssize_t size, str exists_sentence not None,
+    root, int algorithm, bint replace, int max_depth, Py_ssize_t size, str exists_sentence not None,
 ):
     """What `Signer` needs to know of a document.
 
@@ -153,11 +153,11 @@ def digest_for_signing(
     cdef const xmlNs* ns
     cdef int index = -1
     cdef bint binds_ds = False
-    checked_root(root)
+    cdef const xmlNode* top = checked_root(root)
     places.outer = NULL
     # Mostly there is none: then one walk does for the search and the digest.
     digest = canonical(
-        <xmlNode*> root._c_node.doc, NULL, algorithm, (), max_depth, size, True, NULL, size >= LONG_WALK, True
+        <xmlNode*> top.doc, NULL, algorithm, (), max_depth, size, True, NULL, size >= LONG_TREE, True
     )
     if digest is None:
         locate(root, max_depth, size, &places)
@@ -169,17 +169,14 @@ def digest_for_signing(
             if node.type == XML_ELEMENT_NODE:
                 index += 1
             node = node.prev
-    ns = root._c_node.nsDef
+    ns = top.nsDef
     while ns != NULL:
         if ns.prefix != NULL and strcmp(<const char*> ns.prefix, b"ds") == 0:
             binds_ds = ns.href != NULL and strcmp(<const char*> ns.href, DSIG) == 0
         ns = ns.next
     if digest is None:
         digest = canonical(
-            <xmlNode*> root._c_node.doc, places.outer, algorithm, (), max_depth, size, True, NULL, size >= LONG_WALK,
+            <xmlNode*> top.doc, places.outer, algorithm, (), max_depth, size, True, NULL, size >= LONG_TREE,
             False,
         )
-    return digest, binds_ds, index, root._c_node.next == NULL
-
-
-import_lxml__etree()
+    return digest, binds_ds, index, top.next == NULL

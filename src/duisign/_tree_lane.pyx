@@ -1,21 +1,20 @@
-"""The tree lane: Canonical XML over the libxml2 nodes of an lxml tree.
+"""The tree lane: Canonical XML over the libxml2 nodes of a tree.
 
 Canonical XML 1.0 (W3C, 15 March 2001) and Exclusive XML Canonicalization 1.0 (W3C, 18 July 2002), of a document
 or of the subtree below an element in the context of its document, optionally without one subtree (the enveloped
-signature). A tree is borrowed and only read, but for that of a document in octets. What this lane does not know is an
-error, never skipped.
+signature). A tree is borrowed and only read. What this lane does not know is an error, never skipped.
 """
 
 from libc.stdlib cimport free, malloc
 from libc.string cimport strlen, strstr
 
-from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
     LIBXML_VERSION, XML_CDATA_SECTION_NODE, XML_COMMENT_NODE, XML_DOCUMENT_NODE, XML_ELEMENT_NODE,
     XML_ENTITY_REF_NODE, XML_PI_NODE, XML_TEXT_NODE, xmlNode,
 )
 
 from duisign._bindings cimport bindings_free, bindings_open, unbind_to
+from duisign._document_tree cimport root_node
 from duisign._octets cimport (
     Octets, octets_free, octets_open, octets_take, put, put_octet, put_string, put_text,
 )
@@ -27,7 +26,6 @@ from duisign._start_tag cimport (
     ENTITY_REFERENCE, INCONSISTENT_NAMESPACES, LONG_NAMESPACE, MISREAD_NAMESPACE, NONE, RELATIVE_NAMESPACE,
     SIGNATURE_MET, TOO_DEEP, UNKNOWN_NODE, UNSERIALIZABLE, Walk, declare_ancestors, open_element, put_name, text,
 )
-from duisign._tree_release cimport LONG_TREE, release_tree
 
 from lxml import etree
 
@@ -299,9 +297,9 @@ cdef bytes canonical(
 
 
 cdef object canonical_source(
-    _Element element, bint document, int algorithm, tuple inclusive_prefixes, int max_depth,
+    object element, bint document, int algorithm, tuple inclusive_prefixes, int max_depth,
 ):
-    cdef xmlNode* node = element._c_node
+    cdef xmlNode* node = root_node(element)
     if node == NULL or node.type != XML_ELEMENT_NODE:
         raise element_error()
     if node.doc == NULL or node.doc.intSubset != NULL or node.doc.extSubset != NULL:
@@ -313,18 +311,8 @@ cdef object canonical_source(
 
 
 def canonicalize_document(root, int algorithm, tuple inclusive_prefixes, int max_depth):
-    """The canonical octets of the whole document that the lxml element `root` belongs to."""
+    """The canonical octets of the whole document that an lxml element or DocumentTree belongs to."""
     return canonical_source(root, True, algorithm, inclusive_prefixes, max_depth)
-
-
-def canonicalize_octets(parse, source, int algorithm, tuple inclusive_prefixes, int max_depth):
-    """The canonical octets of a document of which `parse` gives the root element, for nobody else."""
-    cdef _Element root = parse(source)
-    cdef bytes octets = canonical_source(root, True, algorithm, inclusive_prefixes, max_depth)
-    if len(<bytes> source) >= LONG_TREE:
-        # This function holds it.
-        release_tree(root, 1)
-    return octets
 
 
 def canonicalize_element(element, int algorithm, tuple inclusive_prefixes, int max_depth):
@@ -349,4 +337,3 @@ def check_libxml2():
 
 
 check_libxml2()
-import_lxml__etree()

@@ -14,10 +14,9 @@ Whatever is not exactly so is left to `read_signature`, which words the refusals
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.string cimport memcmp, memcpy, strcmp
 
-from lxml.includes.etreepublic cimport import_lxml__etree
 from lxml.includes.tree cimport xmlNode, xmlNs
 
-from duisign._document_parser cimport root_of_parts
+from duisign._document_tree cimport tree_of_parts
 from duisign._markup cimport IN_UTF8, prolog_of
 from duisign._sha256 cimport DIGEST
 from duisign._signature_element cimport SignatureElement
@@ -166,7 +165,7 @@ cpdef SignatureElement usual_signature(document, Py_ssize_t max_octets, int max_
     found.der_signature = der_from_raw(raw, RAW // 2)
     if found.der_signature is None:
         return None
-    found.root = root_of_parts(
+    found.root = tree_of_parts(
         parts.document, parts.start - parts.document, parts.root_end, end - parts.root_end,
     )
     if found.root is None:
@@ -211,6 +210,3 @@ cdef bint belongs_to(SignatureElement signature, bint bound_by_root) except -1:
     except DuisignError:
         return False
     return places.outer == NULL
-
-
-import_lxml__etree()

@@ -3,6 +3,7 @@ from typing import Self, final
 
 from lxml.etree import _Element
 
+from duisign._document_tree import DocumentTree
 from duisign._message_facts import MessageFacts
 from duisign.document import DocumentReader
 from duisign.errors import DuisignError
@@ -34,7 +35,7 @@ class Verification:
 
 def describe_refusal(
     error: DuisignError,
-    root: _Element,
+    root: _Element | DocumentTree,
     hints: Hints | None,
     signatories: Sequence[Signatory],
     policy: Policy | None,

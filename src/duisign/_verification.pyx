@@ -6,11 +6,8 @@ these has to be fetched from the other processor then. What a trust store, a pol
 
 cimport cython
 
-from lxml.includes.etreepublic cimport _Element, import_lxml__etree
-
 from duisign._message_facts cimport MessageFacts, message_facts
 from duisign._signature_element cimport SignatureElement, read_signature
-from duisign._tree_release cimport LONG_TREE, release_tree
 from duisign._usual_signature cimport usual_signature
 
 from cryptography.exceptions import InvalidSignature
@@ -80,13 +77,12 @@ cdef class Verification:
         """The same by another rule: a function of the signer's certificate and the MessageFacts, or None."""
         cdef SignatureElement signature = None
         cdef MessageFacts facts = None
-        cdef _Element root
         cdef bytes octets
         hints = None
         signatories = ()
         if self.read_usual:
             signature = usual_signature(document, self.max_octets, self.max_depth)
-        root = self.reader.parse(document) if signature is None else signature.root
+        root = self.reader.tree(document)[0] if signature is None else signature.root
         try:
             if signature is None:
                 signature = read_signature(
@@ -113,9 +109,6 @@ cdef class Verification:
         except DuisignError as error:
             describe_refusal(error, root, hints, signatories, self.policy)
             raise
-        if len(<bytes> document) >= LONG_TREE:
-            # This function and the SignatureElement hold it.
-            release_tree(root, 2)
         return VerifiedMessage(octets, self.canonical_reader, facts, signature.profile, signer, self.policy)
 
     cdef list usable(self, signatories):
@@ -157,7 +150,7 @@ cdef object signer_of(signatories, SignatureElement signature):
     return signer
 
 
-def describe_refusal(error, _Element root not None, hints, signatories, policy):
+def describe_refusal(error, root, hints, signatories, policy):
     """Tell the receiver of a refusal whom and what it is about, as far as the message says."""
     error.request_id = readable_identifier(lambda: sole_identifier(message_facts(root).request_ids))
     certificate = signatories[0].certificate if len(signatories) == 1 else None
@@ -174,6 +167,3 @@ def readable_identifier(read):
     except DuisignError:
         return None
     return None if identifier is None else str(identifier)
-
-
-import_lxml__etree()

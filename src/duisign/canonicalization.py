@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lxml import etree
 
-from duisign._tree_lane import canonicalize_document, canonicalize_element, canonicalize_octets
+from duisign._tree_lane import canonicalize_document, canonicalize_element
 from duisign.algorithms import CanonicalizationMethod
 from duisign.document import DocumentReader, check_depth
 from duisign.errors import ConfigurationError, DocumentError
@@ -58,7 +58,7 @@ def canonicalize(
             raise DocumentError("wrong-type", "The tree is not a whole document: pass its element instead.")
         return canonicalize_document(root, number, prefixes, max_depth)
     reader = _READER if max_depth == MAX_DEPTH else DocumentReader(max_depth=max_depth)
-    return canonicalize_octets(reader.parse, source, number, prefixes, max_depth)
+    return canonicalize_document(reader.tree(source)[0], number, prefixes, max_depth)
 
 
 def _prefixes(inclusive_prefixes: Iterable[str]) -> tuple[bytes, ...]:

@@ -1,6 +1,6 @@
 """Documents: bytes that hold one XML document, and how they become a tree.
 
-Parsed by libxml2 through lxml with no DTD, no entities, no network and under limits, one parser per thread.
+Parsed by libxml2 with no DTD, no entities, no network and under limits, by parsers that no two threads share.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from lxml import etree
 
 from duisign._document_parser import give_back, new_parser_for, short_root, take_parser
+from duisign._document_tree import document_tree
 from duisign._markup import DOCTYPE, UTF8, prolog
 from duisign._plain_document import why_not_plain
 from duisign.errors import ConfigurationError, DocumentError, doctype_error
@@ -23,6 +24,8 @@ from duisign.limits import DEEPEST, MAX_DEPTH, MAX_DOCUMENT_OCTETS, SHARED_PARSE
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
+
+    from duisign._document_tree import DocumentTree
 
 __all__ = ["PLAIN_ALONE", "DocumentReader", "check_depth"]
 
@@ -90,6 +93,17 @@ class DocumentReader:
 
     def read(self, document: bytes) -> tuple[_Element, bool]:
         """The root element of a document, and whether it is in UTF-8; raises DocumentError."""
+        is_utf8 = self._is_utf8(document)
+        return self._element(document, is_utf8), is_utf8
+
+    def tree(self, document: bytes) -> tuple[_Element | DocumentTree, bool]:
+        """The same for native code alone, which need not be an element of lxml's; raises DocumentError."""
+        is_utf8 = self._is_utf8(document)
+        tree = document_tree(document) if is_utf8 and not PLAIN_ALONE else None
+        return self._element(document, is_utf8) if tree is None else tree, is_utf8
+
+    def _is_utf8(self, document: bytes) -> bool:
+        """Whether a document is in UTF-8; raises DocumentError if nobody may read it."""
         # Not isinstance: the native modules read the object itself, and a subclass may show another content.
         if type(document) is not bytes:
             raise DocumentError(
@@ -102,15 +116,18 @@ class DocumentReader:
                 f"The document is longer than the limit of {self.max_octets} octets: raise max_octets or split it.",
             )
         kind = prolog(document, False)
-        if kind != UTF8:
-            if kind == DOCTYPE:
-                raise doctype_error()
-            return self._parse_other(document), False
+        if kind == DOCTYPE:
+            raise doctype_error()
+        return kind == UTF8
+
+    def _element(self, document: bytes, is_utf8: bool) -> _Element:
+        if not is_utf8:
+            return self._parse_other(document)
         if PLAIN_ALONE:
             self.check_plain(document)
-            return _parsed(document), True
+            return _parsed(document)
         root = short_root(document) if len(document) <= SHORT_OCTETS else None
-        return root if root is not None else _parsed(document), True
+        return root if root is not None else _parsed(document)
 
     def check_plain(self, document: bytes) -> None:
         """Raise DocumentError for what an older libxml2 is not trusted with."""

@@ -13,6 +13,7 @@ from duisign.errors import DocumentError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    from duisign._document_tree import DocumentTree
     from duisign.document import DocumentReader
 
 __all__ = ["DocumentSplice", "UnsignedDocument"]
@@ -44,8 +45,8 @@ class DocumentSplice:
         self._strip = strip
         self._replace = replace
 
-    def prepare(self, document: bytes, root: _Element, is_utf8: bool) -> UnsignedDocument:
-        """A document ready for its Signature; `root` and `is_utf8` are what `DocumentReader.read` gave.
+    def prepare(self, document: bytes, root: _Element | DocumentTree, is_utf8: bool) -> UnsignedDocument:
+        """A document ready for its Signature; `root` and `is_utf8` are what `DocumentReader.tree` gave.
 
         Raises DocumentError, CanonicalizationError, SignatureExistsError.
         """
@@ -56,7 +57,7 @@ class DocumentSplice:
         stripped = _stripped(document) if self._strip else document
         if codec is not None or stripped is not document:
             document = stripped
-            root = self._reader.parse(_encoded(document, codec))
+            root, _ = self._reader.tree(_encoded(document, codec))
         octets = document if codec is None else _encoded(document, codec)
         while True:
             digest, binds_ds, old_signature, ends_with_root = digest_for_signing(
@@ -83,12 +84,12 @@ class DocumentSplice:
             self._check_decoded(signed)
         return signed
 
-    def _reparsed(self, rest: bytes) -> _Element:
-        """The root of what is left of a document without its Signature."""
+    def _reparsed(self, rest: bytes) -> _Element | DocumentTree:
+        """The tree of what is left of a document without its Signature."""
         root = None
         # Raised below, without the words about the rest, which the caller never saw.
         with contextlib.suppress(DocumentError):
-            root = self._reader.parse(rest)
+            root, _ = self._reader.tree(rest)
         if root is None:
             raise DocumentError(
                 "text-around-signature",
@@ -100,7 +101,7 @@ class DocumentSplice:
     def _check_decoded(self, signed: bytes) -> None:
         # Two decoders were at work, Python's and libxml2's: what is handed out must hold the digest of what was read.
         again = read_signature(
-            self._reader.parse(signed), True, True, False, False, self._reader.max_depth, len(signed)
+            self._reader.tree(signed)[0], True, True, False, False, self._reader.max_depth, len(signed)
         )
         if not again.digest_holds():
             raise _not_as_parsed()

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
+    from duisign._document_tree import DocumentTree
     from duisign.schema import Schema
 
 __all__ = ["KeyRing"]
@@ -188,7 +189,7 @@ class KeyRing:
 
         Raises SigningKeyError, DocumentError, and what `Signer.sign` raises.
         """
-        root, is_utf8 = self._reader.read(document)
+        root, is_utf8 = self._reader.tree(document)
         signer = self._choose(root)
         return signer.sign_parsed(document, root, is_utf8)
 
@@ -202,7 +203,7 @@ class KeyRing:
 
     def signer_for(self, source: bytes | _Element) -> Signer:
         """The Signer for a document, or for an element as the root of one; raises SigningKeyError, DocumentError."""
-        return self._choose(source if isinstance(source, etree._Element) else self._reader.parse(source))
+        return self._choose(source if isinstance(source, etree._Element) else self._reader.tree(source)[0])
 
     def signers(self, entity_id: str) -> tuple[Signer, ...]:
         """The Signers of an EUI-64 that may sign now, the newest of each kind first; empty if there are none."""
@@ -286,7 +287,7 @@ class KeyRing:
                 return _BY_CODE.get(error.code, KeyStatus.UNTRUSTED)
         return KeyStatus.SIGNS
 
-    def _choose(self, root: _Element) -> Signer:
+    def _choose(self, root: _Element | DocumentTree) -> Signer:
         state = self._state
         kind, identifier = _sender(root)
         if kind in SIGNED_BY_USER:
@@ -337,7 +338,7 @@ def _unusable(error: DuisignError) -> KeyStatus | None:
     return KeyStatus.KEY_UNAVAILABLE if unavailable else None
 
 
-def _sender(root: _Element) -> tuple[MessageClass, RequestId | None]:
+def _sender(root: _Element | DocumentTree) -> tuple[MessageClass, RequestId | None]:
     """The class of a message, and the identifier whose originator sends it: RequestID, or a Response's ResponseID."""
     facts = message_facts(root)
     kind = class_of(facts)

@@ -45,7 +45,7 @@ class _Message(MessageContent):
     @property
     def _facts(self) -> MessageFacts:
         if self._known_facts is None:
-            self._known_facts = message_facts(self.copied_element())
+            self._known_facts = message_facts(self._reader.tree(self._octets)[0])
         return self._known_facts
 
     @property

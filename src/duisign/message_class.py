@@ -125,4 +125,4 @@ def message_class(source: bytes | _Element) -> MessageClass | None:
 
     `source`: a document, or the root element of one. Raises DocumentError.
     """
-    return class_of(message_facts(source if isinstance(source, etree._Element) else _READER.parse(source)))
+    return class_of(message_facts(source if isinstance(source, etree._Element) else _READER.tree(source)[0]))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from cryptography import x509
     from lxml.etree import _Element
 
+    from duisign._document_tree import DocumentTree
     from duisign._signature_frame import SignatureFrame
     from duisign.external_key import AnyExternalKey
     from duisign.schema import Schema
@@ -165,7 +166,7 @@ class Signer:
         """Read a Signature of this Signer as a Verifier does: what would be refused must not be made."""
         try:
             document = b"<a>" + frame.signature(bytes(32), False) + b"</a>"
-            root = DocumentReader().parse(document)
+            root, _ = DocumentReader().tree(document)
             hints = read_signature(root, True, True, False, False, MAX_DEPTH, len(document)).key_hints()
             readable = not hints or bool(CertificateIndex([Signatory(self._certificate)]).find(hints))
         except DuisignError:
@@ -205,16 +206,16 @@ class Signer:
             signed = self._byte_lane.sign(document)
             if signed is not None:
                 return signed if self._check is None else self._checked(signed, self._check)
-        root, is_utf8 = self._reader.read(document)
+        root, is_utf8 = self._reader.tree(document)
         return self._sign_tree(document, root, is_utf8)
 
     def _sign_declined(self, document: bytes) -> bytes:
         """`sign` for what the byte lane has declined already."""
-        root, is_utf8 = self._reader.read(document)
+        root, is_utf8 = self._reader.tree(document)
         return self._sign_tree(document, root, is_utf8)
 
-    def _sign_tree(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
-        """`sign` by way of a tree, which is what `DocumentReader.read` gave."""
+    def _sign_tree(self, document: bytes, root: _Element | DocumentTree, is_utf8: bool) -> bytes:
+        """`sign` by way of a tree, which is what `DocumentReader.tree` gave."""
         unsigned = self._splice.prepare(document, root, is_utf8)
         # The digest, and whether the root binds ds.
         signed = self._splice.finish(unsigned, self._frame.signature(unsigned[2], unsigned[3]))
@@ -235,14 +236,14 @@ class Signer:
             import asyncio
 
             return await asyncio.to_thread(self.sign, document)
-        unsigned = self._splice.prepare(document, *self._reader.read(document))
+        unsigned = self._splice.prepare(document, *self._reader.tree(document))
         _, _, digest, binds_ds, _ = unsigned
         der = await asynchronous_signature(key, self._frame.signed_info_digest(digest), public_key)
         signed = self._splice.finish(unsigned, self._frame.signature_of(digest, binds_ds, der))
         return signed if self._check is None else self._checked(signed, self._check)
 
-    def sign_parsed(self, document: bytes, root: _Element, is_utf8: bool) -> bytes:
-        """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.read` gave.
+    def sign_parsed(self, document: bytes, root: _Element | DocumentTree, is_utf8: bool) -> bytes:
+        """`sign` for whoever has parsed the document already: `root` and `is_utf8` are what `DocumentReader.tree` gave.
 
         Any other tree gives a signature that does not hold. Where white space or a Signature goes, the tree would have
         to be made anew once or twice: the byte lane reads the document faster.

@@ -22,7 +22,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[1]
 BUILD = PROJECT / "build" / "fuzz"
-TARGETS = ("byte_lane", "usual_signature")
+TARGETS = ("byte_lane", "document_tree", "usual_signature")
 RECORD = HERE / "record.json"
 LONGEST_INPUT = 4096
 """Octets. Above a block of the scanner and above the inline buffers there is nothing new to find."""
@@ -50,6 +50,8 @@ def seeds(target: str) -> dict[str, bytes]:
     documents += [generate_duis(seed, shape) for seed in range(60)]
     if target == "byte_lane":
         inputs = [bytes([options]) + document for document in documents for options in range(0, 8, 2)]
+    elif target == "document_tree":
+        inputs = documents
     else:
         # Where the Signature goes, from behind: before the last tag, or further on.
         places = ((len(document) - document.rindex(b"</"), document) for document in documents if b"</" in document)
@@ -142,7 +144,7 @@ def run(target: str, options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Fuzz the byte lane, and the reading of usual Signatures.")
+    parser = argparse.ArgumentParser(description="Fuzz the byte lane, trees, and the reading of usual Signatures.")
     bound = parser.add_mutually_exclusive_group()
     bound.add_argument("--executions", type=int, default=5_000_000, help="how many inputs to try of each target")
     bound.add_argument("--seconds", type=int, help="how long to try each target")

@@ -91,11 +91,6 @@ def mapped_blocks() -> int:
     return 0 if _mallinfo2 is None else _mallinfo2().hblks
 
 
-def unmerged_octets() -> int:
-    """Octets of free blocks that malloc keeps apart from each other; 0 where the C library does not tell."""
-    return 0 if _mallinfo2 is None else _mallinfo2().fsmblks
-
-
 def mixed(name: str, workloads: Iterable[Workload]) -> Workload:
     """All of the given workloads in turn, each call of which does what that workload's does."""
     turns = itertools.cycle(list(workloads))

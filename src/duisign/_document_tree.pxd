@@ -1,0 +1,32 @@
+# Trees of documents that no lxml element shows, and the nodes of those that one does.
+
+cimport cython
+
+from lxml.includes.tree cimport xmlNode
+
+
+cdef enum:
+    # Octets of a document whose parse or walk takes long enough to be worth giving up the GIL for.
+    LONG_TREE = 8192
+
+
+# A part of a tree's memory; octets follow.
+cdef struct Block:
+    Block* before
+
+
+@cython.final
+cdef class DocumentTree:
+    # its root element
+    cdef xmlNode* root
+    cdef Block* blocks
+    # whose dictionary has the names
+    cdef object parser
+
+
+cdef xmlNode* root_node(object root) noexcept
+
+
+cdef DocumentTree tree_of_parts(
+    const char* first, Py_ssize_t first_length, const char* second, Py_ssize_t second_length,
+)
