@@ -519,7 +519,7 @@ cdef DocumentTree tree_of_parts(
 cpdef DocumentTree document_tree(bytes document):
     """The tree of a document in UTF-8 without DTD; None: it is left to lxml."""
     cdef const char* octets = PyBytes_AS_STRING(document)
-    return tree_of_parts(octets, len(document), NULL, 0)
+    return tree_of_parts(octets, len(document), b"", 0)
 
 
 cdef xmlNode* root_node(object root) noexcept:
