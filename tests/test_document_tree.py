@@ -169,6 +169,7 @@ class TestTrees:
             pytest.param(CUT, id="cut"),
             pytest.param(FAULTY, id="faulty"),
             pytest.param(kept_by_fuzzer("byte_lane"), id="byte lane"),
+            pytest.param(kept_by_fuzzer("document_tree"), id="trees"),
             pytest.param(
                 [readings.document_of(one) for one in kept_by_fuzzer("usual_signature")], id="usual Signature"
             ),
