@@ -90,8 +90,8 @@ def _read(pointer, document, depth):
         for one in _children(address, node.properties, False, document):
             values = _children(_address(one), one.contents.children, one.contents.last, document)
             assert {value.contents.type for value in values} <= {TEXT}
-            value = b"".join(value.contents.content or b"" for value in values)
-            found.append((depth, one.contents.type, one.contents.name, _name(one.contents.ns), value))
+            texts = [value.contents.content for value in values]
+            found.append((depth, one.contents.type, one.contents.name, _name(one.contents.ns), *texts))
     if node.type in (ELEMENT, DOCUMENT):
         children = _children(address, node.children, node.last, document)
     return found, children

@@ -16,11 +16,12 @@ cdef struct Block:
 
 
 @cython.final
+@cython.no_gc
 cdef class DocumentTree:
     # its root element
     cdef xmlNode* root
     cdef Block* blocks
-    # whose dictionary has the names
+    # whose dictionary has the names; nothing that could lead back to the tree
     cdef object parser
 
 

@@ -1,12 +1,13 @@
 """Trees of documents that this library alone reads: libxml2's nodes, without lxml's elements.
 
 lxml's parser takes Python's lock three times for each document, and frees the tree with it, node by node. So libxml2's
-parser is called here as lxml calls it: the same functions, looked up in lxml's module, with the same options. Its calls
-of a SAX2 handler, of which libxml2's own would make a tree in as many blocks of memory as there are nodes, texts and
-names, make the same tree here in a few blocks, which are freed as they are. No DTD, no entities, no network.
+parser is called here as lxml calls it: the same functions, looked up in lxml's module, with the options that matter
+here. Its calls of a SAX2 handler, of which libxml2's own would make a tree in as many blocks of memory as there are
+nodes, texts and names, make the same tree here in a few blocks, which are freed as they are. No DTD, no entities, no
+network.
 
-What such a tree would not show exactly as lxml's is left to lxml, whose word counts: everything with an error or a
-warning, attributes that hold an ampersand, IDs. Where libxml2's parser is out of reach, so is every document.
+What such a tree might not show exactly as lxml's is left to lxml, whose word counts: everything with an error or a
+warning. Where libxml2's parser is out of reach, so is every document.
 
 Short documents are parsed with white space behind them. Where fewer octets are left than libxml2 wants at hand, its
 parser looks for more at each step, an eighth of its work on a request of 0.6 KB. White space behind a document is part
@@ -18,7 +19,7 @@ cimport cython
 from cpython.bytes cimport PyBytes_AS_STRING
 from cpython.object cimport PyObject
 from libc.stdlib cimport free, malloc
-from libc.string cimport memchr, memcpy, memset, strcmp, strlen
+from libc.string cimport memchr, memcpy, memset, strcmp, strlen, strncmp
 
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 from lxml.includes.tree cimport (
@@ -170,7 +171,7 @@ cdef inline void* room(Builder* builder, size_t octets) noexcept nogil:
 cdef inline xmlChar* kept(Builder* builder, const void* octets, size_t length) noexcept nogil:
     """A copy of some octets, with an end; NULL, and the document declined, if there is no room."""
     cdef char* at = builder.text
-    # A document has more octets than all texts of its tree together, with their ends.
+    # There is: each text stands in the document, and something else behind it.
     if <size_t> (builder.text_end - at) <= length:
         decline(builder)
         return NULL
@@ -216,6 +217,23 @@ cdef inline xmlNs* namespace_of(Builder* builder, Name prefix, Name uri) noexcep
     return new_namespace(builder, prefix, uri)
 
 
+cdef bint read_ampersands(Builder* builder, char* value) noexcept nogil:
+    """Have a value say "&" where libxml2 says "&#38;", as it does for all of them when it replaces no entities."""
+    cdef char* to = value
+    while value[0] != 0:
+        if value[0] == c"&":
+            if strncmp(value, b"&#38;", 5) != 0:
+                decline(builder)
+                return False
+            value += 4
+            value[0] = c"&"
+        to[0] = value[0]
+        to += 1
+        value += 1
+    to[0] = 0
+    return True
+
+
 cdef bint add_attributes(Builder* builder, xmlNode* element, int count, Name* attributes) noexcept nogil:
     """Add what libxml2 gives for each attribute: local name, prefix, namespace URI, value, end of value."""
     cdef xmlAttr** link = &element.properties
@@ -226,10 +244,6 @@ cdef bint add_attributes(Builder* builder, xmlNode* element, int count, Name* at
     cdef Name* end = attributes + 5 * count
     while attributes != end:
         length = attributes[4] - attributes[3]
-        # Without NOENT libxml2 gives a reference to it, which somebody must read.
-        if memchr(attributes[3], c"&", length) != NULL:
-            decline(builder)
-            return False
         attribute = <xmlAttr*> room(builder, sizeof(xmlAttr))
         if attribute == NULL:
             return False
@@ -239,9 +253,6 @@ cdef bint add_attributes(Builder* builder, xmlNode* element, int count, Name* at
         attribute.parent = element
         attribute.prev = before
         if attributes[1] != NULL:
-            if strcmp(<const char*> attributes[1], b"xml") == 0 and strcmp(<const char*> attributes[0], b"id") == 0:
-                decline(builder)
-                return False
             attribute.ns = namespace_of(builder, attributes[1], attributes[2])
             if attribute.ns == NULL:
                 return False
@@ -254,6 +265,8 @@ cdef bint add_attributes(Builder* builder, xmlNode* element, int count, Name* at
         value.parent = <xmlNode*> attribute
         value.content = kept(builder, attributes[3], length)
         if value.content == NULL:
+            return False
+        if memchr(value.content, c"&", length) != NULL and not read_ampersands(builder, <char*> value.content):
             return False
         attribute.children = attribute.last = value
         link[0] = before = attribute
@@ -417,7 +430,7 @@ cdef bint build(
     cdef char* copy
     memset(builder, 0, sizeof(Builder))
     builder.context = context
-    if not add_block(builder, nodes + copied + length + 1):
+    if not add_block(builder, nodes + copied + length + padding + 1):
         return False
     builder.nodes_end = builder.nodes + nodes
     builder.next_room = nodes
@@ -428,7 +441,7 @@ cdef bint build(
         memset(copy + length, c" ", padding)
         octets = copy
     builder.text = builder.nodes_end + copied
-    builder.text_end = builder.text + length + 1
+    builder.text_end = builder.text + length + padding + 1
     builder.document = <xmlDoc*> room(builder, sizeof(xmlDoc))
     if builder.document == NULL:
         return False
@@ -446,6 +459,7 @@ cdef bint build(
 
 
 @cython.final
+@cython.no_gc
 cdef class DocumentTree:
     """The nodes of a document, for native code alone; without DTD, entities and IDs, in XML 1.0."""
 
@@ -467,7 +481,8 @@ cdef xmlNode* root_of(const xmlDoc* document) noexcept nogil:
 cdef DocumentTree tree_by(
     LibxmlParser parser, const char* first, Py_ssize_t first_length, const char* second, Py_ssize_t second_length,
 ):
-    cdef DocumentTree tree
+    # Before the parse: Python's collector may run for it, and a finalizer may want the same parser.
+    cdef DocumentTree tree = DocumentTree.__new__(DocumentTree)
     cdef Py_ssize_t length = first_length + second_length
     cdef size_t padding = INPUT_CHUNK if length <= SHORT_OCTETS else 0
     cdef bint built
@@ -476,18 +491,12 @@ cdef DocumentTree tree_by(
     else:
         with nogil:
             built = build(&parser.builder, first, first_length, second, second_length, padding)
-    tree = None
-    try:
-        if built:
-            tree = DocumentTree.__new__(DocumentTree)
-            tree.root = root_of(parser.builder.document)
-            tree.parser = parser
-            tree.blocks = parser.builder.blocks
-            parser.builder.blocks = NULL
-    finally:
-        free_blocks(parser.builder.blocks)
-        parser.builder.blocks = NULL
-    return tree if built and tree.root != NULL else None
+    tree.parser = parser
+    tree.blocks = parser.builder.blocks
+    parser.builder.blocks = NULL
+    if built:
+        tree.root = root_of(parser.builder.document)
+    return tree if tree.root != NULL else None
 
 
 cdef DocumentTree tree_of_parts(
@@ -504,7 +513,7 @@ cdef DocumentTree tree_of_parts(
     if length > SHARED_PARSER_OCTETS:
         # One of its own, so that it leaves nothing to others.
         return tree_by(LibxmlParser(), first, first_length, second, second_length)
-    # The thread's own one, which no other can have: nothing of Python's runs in a parse.
+    # The thread's own, which no other can have: nothing of Python's runs from the parse until the tree has its nodes.
     state = PyThreadState_GetDict()
     if state != NULL:
         parser = (<dict> state).get(PARSER)

@@ -2,7 +2,7 @@
 
 glibc gives memory that is free at the end of a heap back to the system, from 128 KiB on, and fetches it again page by
 page, which takes a good part of the time of verifying long documents and of signing in batches. How much it keeps it
-learns from blocks that were freed (mallopt(3), M_TRIM_THRESHOLD); small ones, of which trees are made, do not count.
+learns from blocks that were freed (mallopt(3), M_TRIM_THRESHOLD), but not from small ones, of which lxml makes trees.
 """
 
 cdef extern from *:

@@ -44,7 +44,7 @@ SHARED_PARSER_OCTETS = 65536
 """Octets of a document above which it has a parser of its own, so that it leaves nothing to others."""
 
 SHORT_OCTETS = 8192
-"""Octets of a document up to which it is parsed with white space behind it, and twice if it is refused. That saves an
+"""Octets of a document up to which it is parsed with white space behind it, and again if it is refused. That saves an
 eighth of libxml2's instructions at 0.6 KB, a fortieth at 2.8 KB, and less the longer a document is."""
 
 MAX_DEPTH = 256
