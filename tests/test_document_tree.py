@@ -133,7 +133,8 @@ class TestTrees:
     @pytest.mark.parametrize("octets", SIZES)
     @pytest.mark.parametrize("piece", PIECES)
     def test_are_lxmls_whatever_they_are_made_of(self, piece, octets):
-        assert compare(many(piece, octets))
+        # Nodes are compared slowly: the longest document has no more of them than the others.
+        assert compare(many(piece + b"-" * (500 if octets > SHARED_PARSER_OCTETS else 0), octets))
 
     @pytest.mark.parametrize(
         "document",
