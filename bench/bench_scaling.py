@@ -6,8 +6,8 @@ A signature has a cost that no octet of the document adds to: ECDSA above all, a
 is therefore the time beyond that of the document ``<a/>``, measured in the same rounds; nothing is subtracted that was
 not measured. ``log(time - time of <a/>) = exponent * log(octets) + constant``, by least squares over all sizes. At 1 KB
 the two differ by a few microseconds, so the fastest of the rounds counts on both sides: whatever else the machine does
-only adds. The exponent of the whole time stands beside it. lxml's parsing alone, by the same libxml2, is
-measured along, so that one sees whose growth it is.
+only adds. The exponent of the whole time stands beside it. lxml's parsing alone, by the same libxml2, is measured
+along, so that one sees whose growth it is.
 """
 
 from __future__ import annotations

@@ -95,12 +95,20 @@ class TestWhereTheParserIsFound:
             assert answer(IN_REACH, LD_PRELOAD=preload) == str(taken)
 
     def test_all_is_read_all_the_same_where_it_is_not(self, monkeypatch, smki):
-        monkeypatch.setattr("duisign.document.document_tree", lambda _: None)
         signer = duisign.Signer(smki.user.private_key, smki.user.certificate, profile=duisign.Profile.SIGNXML)
         verifier = duisign.Verifier(duisign.PinnedCertificates([smki.user.certificate]))
-        for sample in duisign.testing.make_samples(smki).values():
-            if b"Signature" not in sample.document:
-                assert verifier.verify(signer.sign(sample.document)).element is not None
+        document = duisign.testing.make_samples(smki)["service-request"].document
+        signed = signer.sign(document)
+
+        def read():
+            return verifier.verify(signed).signed_bytes, duisign.canonicalize(document), duisign.message_class(document)
+
+        here = read()
+        asked = []
+        monkeypatch.setattr("duisign.document.document_tree", asked.append)
+        assert read() == here
+        # None is what list.append gives, and so lxml has read all of it.
+        assert asked == [signed, document, document]
 
 
 def many(piece, octets):
@@ -333,18 +341,22 @@ class TestTrees:
 class Remaker:
     """Has Python's collector of cycles make a tree of another document, whenever it finds one of these."""
 
+    made = 0
+
     def __init__(self):
         self.itself = self
 
     def __del__(self):
         document_tree(b"<another>document</another>")
+        Remaker.made += 1
 
 
+@pytest.mark.borrowed
 @pytest.mark.parametrize("octets", SIZES)
 def test_a_finalizer_that_makes_trees_changes_none(octets):
     document = many(b"<b>t</b>", octets)
     expected = canonicalize_document(DocumentReader().parse(document), 0, (), 10)
-    before = gc.get_threshold()
+    before, made = gc.get_threshold(), Remaker.made
     gc.collect()
     gc.disable()
     try:
@@ -352,9 +364,12 @@ def test_a_finalizer_that_makes_trees_changes_none(octets):
             Remaker()
             gc.enable()
             gc.set_threshold(1)
-            tree, _ = DocumentReader().tree(document)
+            # Nothing else is made in between, for which the collector would run.
+            tree = document_tree(document)
             gc.disable()
             assert canonicalize_document(tree, 0, (), 10) == expected
+        gc.collect()
+        assert Remaker.made == made + 30
     finally:
         gc.set_threshold(*before)
         gc.enable()

@@ -40,6 +40,7 @@ MODULES = [
     "_signature_place",
     "_signature_value",
     "_start_tag",
+    "_tree_builder",
     "_tree_lane",
     "_usual_signature",
     "_verification",

@@ -21,6 +21,7 @@ from libc.string cimport memcpy, memset
 
 from lxml.includes.etreepublic cimport _Element, import_lxml__etree
 
+from duisign._document_tree cimport INPUT_CHUNK, TREE_EXPANSION
 from duisign._heap cimport keep_memory
 
 from lxml import etree
@@ -32,14 +33,9 @@ cdef extern from "Python.h":
     PyObject* PyThreadState_GetDict() noexcept
 
 cdef enum:
-    # Octets that libxml2's parser wants at hand: INPUT_CHUNK of its parserInternals.h.
-    INPUT_CHUNK = 250
     # What libxml2 says of a document in which it has found no error, neither of well-formedness nor of namespaces:
     # XML_DOC_WELLFORMED and XML_DOC_NSVALID of its tree.h. There is no DTD, and `collect_ids` is off: no other is left.
     FAULTLESS = 1 | 2
-
-    # Octets of a tree per octet of its document. Those of messages have from 6 to 7, "<a>text</a>" and the like 20.
-    TREE_EXPANSION = 10
 
 cdef Py_ssize_t PARSER_OCTETS = limits.PARSER_OCTETS
 cdef str CONTEXT = "_ParserDictionaryContext"

@@ -4,15 +4,16 @@ cimport cython
 
 from lxml.includes.tree cimport xmlNode
 
+from duisign._tree_builder cimport Block
+
 
 cdef enum:
     # Octets of a document whose parse or walk takes long enough to be worth giving up the GIL for.
     LONG_TREE = 8192
-
-
-# A part of a tree's memory; octets follow.
-cdef struct Block:
-    Block* before
+    # Octets that libxml2's parser wants at hand: INPUT_CHUNK of its parserInternals.h.
+    INPUT_CHUNK = 250
+    # Octets of memory that a tree and what is made of it may take per octet of the document, but for hostile ones.
+    TREE_EXPANSION = 16
 
 
 @cython.final
