@@ -104,6 +104,28 @@ def test_exclusive_c14n(name):
     assert canonicalize(document, EXCLUSIVE) == form
 
 
+@pytest.mark.parametrize("length", [*range(70), 1_000, 70_000])
+def test_escapes_at_every_place_of_a_text_and_of_a_value(length):
+    """They are looked for octet by octet first, then sixteen at a time; in each text anew behind each escape."""
+    text_escapes = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\r": "&#xD;"}
+    value_escapes = {"<": "&lt;", "&": "&amp;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
+    root = etree.Element("a")
+    expected = ["<a>"]
+    for place in range(length) if length < 70 else (length // 2, length - 1):
+        for character in "<>&\r\"\t\n'\u20ac":
+            content = f"{'x' * place}{character}{'y' * (length - place - 1)}"
+            content += content
+            etree.SubElement(root, "b", c=content).text = content
+            value, text = (
+                "".join(escapes.get(one, one) for one in content) for escapes in (value_escapes, text_escapes)
+            )
+            expected.append(f'<b c="{value}">{text}</b>')
+    document = etree.tostring(root, encoding="UTF-8")
+    form = "".join([*expected, "</a>"]).encode()
+    assert canonicalize(document) == form
+    assert canonicalize(root) == form
+
+
 def test_with_comments():
     document = b"<!--b--><a><!--c-->x</a><!--d-->"
     for method in (C14N_COMMENTS, EXCLUSIVE_COMMENTS):

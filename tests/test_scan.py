@@ -1,4 +1,4 @@
-"""The scanner of the byte lane on its own: every branch of _scan.h, also that for processors that are not at hand."""
+"""The scanner of octets on its own: every branch of _scan.h, also that for processors that are not at hand."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ def test_every_branch_stops_where_it_must(compiler, options, emulator, branch, t
     output(peers.require_program(compiler), *flags, SOURCE, "-o", program)
     found = output(*map(peers.require_program, emulator), program)
     name, _, rest = found.partition(": ")
-    # 4 kinds, 256 octets, each place of each length up to 67; and random ones.
-    scans = 4 * 256 * 67 * 68 // 2 + 200_000
+    # 6 kinds, 256 octets, each place of each length up to 67; and random ones.
+    scans = 6 * 256 * 67 * 68 // 2 + 200_000
     # Names up to 49 octets, at each place behind them in buffers up to 134, wrong at each of their octets or nowhere.
     comparisons = sum((length + 1) * (135 - length) * (136 - length) // 2 for length in range(1, 50))
     assert rest == f"{scans} scans, {comparisons} comparisons\n"

@@ -70,7 +70,10 @@ enum {
     DUISIGN_VALUE = 2,     /* < & " ', all controls, octets from 0x80 on */
     DUISIGN_CHARACTER = 4, /* controls without tab and line feed, octets from 0x80 on: what may be no character */
     DUISIGN_NAME = 8,      /* all but letters, digits, "-", "." and "_" of ASCII */
-    DUISIGN_SPACE = 16     /* all but white space */
+    DUISIGN_SPACE = 16,    /* all but white space */
+    /* What Canonical XML 1.0 section 2.3 escapes, and NUL. */
+    DUISIGN_TEXT_ESCAPE = 32, /* < > & carriage return */
+    DUISIGN_VALUE_ESCAPE = 64 /* < & " tab, line feed, carriage return */
 };
 
 static inline int duisign_stops(uint8_t octet, int kind)
@@ -86,6 +89,10 @@ static inline int duisign_stops(uint8_t octet, int kind)
     case DUISIGN_NAME:
         return !((octet | 0x20) >= 'a' && (octet | 0x20) <= 'z') && !(octet >= '0' && octet <= '9') && octet != '-' &&
                octet != '.' && octet != '_';
+    case DUISIGN_TEXT_ESCAPE:
+        return octet == '<' || octet == '>' || octet == '&' || octet == '\r' || octet == 0;
+    case DUISIGN_VALUE_ESCAPE:
+        return octet == '<' || octet == '&' || octet == '"' || space || octet == '\r' || octet == 0;
     default:
         return octet != ' ' && !space && octet != '\r';
     }
@@ -95,6 +102,18 @@ static inline int duisign_stops(uint8_t octet, int kind)
 static inline duisign_octets duisign_stops_16(duisign_octets octets, int kind)
 {
     duisign_octets low = duisign_below(octets, duisign_all(0x20)), stops, letters, digits;
+    if (kind == DUISIGN_TEXT_ESCAPE || kind == DUISIGN_VALUE_ESCAPE) {
+        stops = duisign_either(duisign_is(octets, duisign_all('&')), duisign_is(octets, duisign_all('\r')));
+        stops = duisign_either(stops, duisign_is(octets, duisign_all(0)));
+        if (kind == DUISIGN_TEXT_ESCAPE) {
+            /* < and > differ in one bit. */
+            return duisign_either(stops, duisign_is(duisign_either(octets, duisign_all(2)), duisign_all('>')));
+        }
+        stops = duisign_either(stops, duisign_is(octets, duisign_all('<')));
+        stops = duisign_either(stops, duisign_is(octets, duisign_all('"')));
+        stops = duisign_either(stops, duisign_is(octets, duisign_all('\t')));
+        return duisign_either(stops, duisign_is(octets, duisign_all('\n')));
+    }
     if (kind == DUISIGN_VALUE) {
         stops = duisign_either(duisign_is(octets, duisign_all('<')), duisign_is(octets, duisign_all('"')));
         /* & and ' differ in their lowest bit. */

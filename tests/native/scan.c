@@ -20,6 +20,11 @@ static int is_stop(uint8_t octet, int kind)
     const char *stops = listed[kind == DUISIGN_TEXT ? 0 : kind == DUISIGN_VALUE ? 1 : 2];
     if (kind == DUISIGN_NAME)
         return octet == 0 || strchr(name, octet) == NULL;
+    /* strchr finds the NUL too. */
+    if (kind == DUISIGN_TEXT_ESCAPE)
+        return strchr("<>&\r", octet) != NULL;
+    if (kind == DUISIGN_VALUE_ESCAPE)
+        return strchr("<&\"\t\n\r", octet) != NULL;
     if (octet == '\t' || octet == '\n')
         return strchr(stops, octet) != NULL;
     return octet < 32 || octet > 127 || strchr(stops, octet) != NULL;
@@ -34,6 +39,9 @@ static const uint8_t *scan(const uint8_t *at, const uint8_t *end, int kind, uint
         return duisign_scan_value(at, end);
     case DUISIGN_NAME:
         return duisign_scan_name(at, end);
+    case DUISIGN_TEXT_ESCAPE:
+    case DUISIGN_VALUE_ESCAPE:
+        return duisign_scan(at, end, kind);
     default:
         return duisign_scan_to(at, end, stop);
     }
@@ -95,10 +103,12 @@ static void check_names(size_t size)
 
 int main(void)
 {
-    static const int kinds[] = {DUISIGN_TEXT, DUISIGN_VALUE, DUISIGN_CHARACTER, DUISIGN_NAME};
+    static const int kinds[] = {DUISIGN_TEXT,        DUISIGN_VALUE, DUISIGN_CHARACTER, DUISIGN_NAME,
+                                DUISIGN_TEXT_ESCAPE, DUISIGN_VALUE_ESCAPE};
+    static const int number_of_kinds = sizeof kinds / sizeof kinds[0];
     uint8_t octets[LONGEST];
     uint32_t state = 2463534242u;
-    for (int kind = 0; kind < 4; kind++)
+    for (int kind = 0; kind < number_of_kinds; kind++)
         for (int length = 0; length <= LONGEST; length++)
             for (int place = 0; place < length; place++)
                 for (int octet = 0; octet < 256; octet++) {
@@ -114,7 +124,7 @@ int main(void)
             state ^= state << 5;
             octets[length] = state % 16 ? (uint8_t)("abyzAZ09-._ \t\n/:=;?{~"[state / 16 % 21]) : (uint8_t)(state >> 8);
         }
-        check_copy(octets, state % (LONGEST + 1), kinds[number % 4], '?');
+        check_copy(octets, state % (LONGEST + 1), kinds[number % number_of_kinds], '?');
     }
     for (size_t size = 0; size <= 2 * LONGEST; size++)
         check_names(size);
