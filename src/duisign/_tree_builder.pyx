@@ -20,12 +20,15 @@ ctypedef const xmlChar* Name
 
 cdef extern from *:
     """
-    /* What lxml's declarations lack. */
+    /* What lxml's declarations lack, and what differs between versions of libxml2: a const. */
     #define duisign_make_declaration(ns) ((ns)->type = XML_NAMESPACE_DECL)
+    #define duisign_set_error(handler, function) ((handler)->serror = (xmlStructuredErrorFunc)(function))
     #define duisign_set_white_space(handler, function) ((handler)->ignorableWhitespace = (function))
     """
+    ctypedef void (*ErrorFunction)(void* builder, const xmlError* what) noexcept nogil
     ctypedef void (*CharactersFunction)(void* builder, Name octets, int length) noexcept nogil
     void make_declaration "duisign_make_declaration" (xmlNs* ns) nogil
+    void set_error "duisign_set_error" (xmlSAXHandler* handler, ErrorFunction function) nogil
     void set_white_space "duisign_set_white_space" (xmlSAXHandler* handler, CharactersFunction function) nogil
 
 cdef enum:
@@ -299,7 +302,7 @@ cdef void fill_handler(xmlSAXHandler* handler) noexcept:
     handler.processingInstruction = processing_instruction
     handler.internalSubset = document_type
     handler.reference = reference
-    handler.serror = error
+    set_error(handler, error)
 
 
 cdef const char* begin_tree(
