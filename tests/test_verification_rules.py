@@ -117,6 +117,20 @@ def test_what_the_signature_says_comes_before_the_signer_and_both_before_the_can
     assert code_of(verifier, faulty(smki, None, "unknown-signer", "relative-namespace")) == "unknown-signer"
 
 
+@pytest.mark.unusual
+@pytest.mark.parametrize("profile", duisign.Profile)
+@pytest.mark.parametrize("name", ["Signature", "SignedInfo", "Reference", "Transforms", "DigestMethod", "DigestValue"])
+def test_a_relative_namespace_around_what_is_signed(smki, profile, name):
+    """There is no canonical form of it, in the usual Signature either, whose form is known beforehand."""
+    signed = duisign.Signer(smki.user.private_key, smki.user.certificate, profile=profile).sign(b"<a><b/></a>")
+    verifier = duisign.Verifier(duisign.PinnedCertificates([smki.user.certificate]), profiles=[profile])
+    relative, absolute = (
+        signed.replace(f"<ds:{name}".encode(), f'<ds:{name} xmlns:r="{uri}"'.encode(), 1) for uri in ("r", "urn:r")
+    )
+    assert code_of(verifier, relative) == "relative-namespace"
+    assert verifier.verify(absolute).signed_bytes == b"<a><b></b></a>"
+
+
 @pytest.mark.parametrize("behind", ["text", "<!--c-->", "<?p?>", "<sr:Header/>"])
 def test_what_stands_behind_the_signature(smki, verifier, behind):
     """It is signed; and the Signature is found, last or not."""

@@ -8,7 +8,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memcmp, memcpy, strcmp, strlen
 
 from lxml.includes.tree cimport (
-    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode,
+    XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
 )
 
 from duisign._document_tree cimport LONG_TREE, root_node
@@ -293,18 +293,32 @@ cdef bytes read_signature_value(const xmlNode* node, bint java_widths):
     return der
 
 
-cdef bint is_usual(const xmlNode* root) noexcept nogil:
-    """Whether a SignedInfo has the prefix ds throughout, and no text but one node in DigestValue.
+cdef inline bint declares_ds_alone(const xmlNode* node) noexcept nogil:
+    """Whether an element declares no namespace, or that of XMLDSig by the prefix ds."""
+    cdef const xmlNs* ns = node.nsDef
+    return ns == NULL or (
+        ns.next == NULL and ns.prefix != NULL and strcmp(<const char*> ns.prefix, b"ds") == 0
+        and strcmp(<const char*> ns.href, DSIG) == 0
+    )
 
-    Then its canonical form follows from what else was checked: elements, their order, and all attributes.
+
+cdef bint is_usual(const xmlNode* root) noexcept nogil:
+    """Whether a SignedInfo has the prefix ds throughout, no other declaration, and no text but one node in DigestValue.
+
+    Then its canonical form follows from what else was checked: elements, their order, and all attributes. Another
+    declaration, of the Signature too, might be one for which there is no canonical form.
     """
     cdef const xmlNode* node = root
+    if not declares_ds_alone(root.parent):
+        return False
     while True:
         if node.type != XML_ELEMENT_NODE:
             if node.type != XML_TEXT_NODE or node.next != NULL or node.prev != NULL or node.parent.name[6] != c"V":
                 return False
         else:
             if node.ns == NULL or node.ns.prefix == NULL or strcmp(<const char*> node.ns.prefix, b"ds") != 0:
+                return False
+            if not declares_ds_alone(node):
                 return False
             if node.children != NULL:
                 node = node.children
