@@ -10,6 +10,7 @@ import sys
 from bars import Bar, FigureBar, RatioBar, SpeedBar
 from competitors import (
     DCC_TOOL,
+    DROP_IN,
     JDK,
     LIMIT,
     MEMCPY,
@@ -42,6 +43,7 @@ SIGN = Job(
         MEMCPY,
         OURS,
         TREE_LANE,
+        DROP_IN,
         SIGNXML,
         SIGNXML_PREPARED,
         "python-xmlsec",

@@ -10,6 +10,7 @@ import sys
 from bars import RatioBar
 from competitors import (
     DCC_TOOL,
+    DROP_IN,
     JDK,
     LIMIT,
     MEMCPY,
@@ -30,6 +31,7 @@ VERIFY = Job(
         SHA256,
         MEMCPY,
         OURS,
+        DROP_IN,
         SIGNXML,
         SIGNXML_PREPARED,
         "python-xmlsec",

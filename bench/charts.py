@@ -17,7 +17,7 @@ from matplotlib.ticker import FuncFormatter, MultipleLocator, NullLocator
 
 import bench_parts
 import bench_workers
-from competitors import LIMIT, OURS, PHYSICAL, TREE_LANE
+from competitors import DROP_IN, LIMIT, OURS, PHYSICAL, TREE_LANE
 from documents import SIZES
 
 STYLE = {
@@ -79,6 +79,15 @@ def time_against_size(suite: pyperf.BenchmarkSuite, job: str) -> Figure:
             style = {"color": OURS_COLOUR, "linewidth": 2.6, "marker": "o", "markersize": 6, "zorder": 5}
         elif competitor == TREE_LANE:
             style = {"color": OURS_COLOUR, "linewidth": 1.4, "linestyle": "--", "marker": ".", "zorder": 4}
+        elif competitor == DROP_IN:
+            style = {
+                "color": OURS_COLOUR,
+                "linewidth": 1.4,
+                "linestyle": ":",
+                "marker": "v",
+                "markersize": 5,
+                "zorder": 4,
+            }
         else:
             colour, marker = LOOKS[competitor]
             style = {"color": colour, "linewidth": 1.4, "marker": marker, "markersize": 5}

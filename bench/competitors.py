@@ -11,7 +11,7 @@ import duisign
 from adapters.limits import LIMIT, MEMCPY, SHA256, EcdsaAlone, MemcpyAlone, Sha256Alone
 from adapters.lxml import Lxml
 from adapters.minisignxml import Minisignxml
-from adapters.ours import OURS, Duisign
+from adapters.ours import DROP_IN, OURS, DropIn, Duisign
 from adapters.pybergshamra import PYBERGSHAMRA, Pybergshamra
 from adapters.remote import DCC_TOOL, JDK, TREE_LANE, Remote, remotes
 from adapters.signxml import SIGNXML, SIGNXML_PREPARED, PreparedSignxml, Signxml
@@ -21,6 +21,7 @@ from task import Call, Competitor, Task, UnsupportedError
 __all__ = [
     "COMPETITORS",
     "DCC_TOOL",
+    "DROP_IN",
     "JDK",
     "LIMIT",
     "MEMCPY",
@@ -53,6 +54,7 @@ COMPETITORS: tuple[Competitor, ...] = (
     MemcpyAlone(),
     Duisign(),
     _TREE_LANE,
+    DropIn(),
     Signxml(),
     PreparedSignxml(),
     _PYTHON_XMLSEC,

@@ -21,6 +21,7 @@ import duisign
 import summary
 from competitors import (
     DCC_TOOL,
+    DROP_IN,
     JDK,
     LIMIT,
     PYBERGSHAMRA,
@@ -45,7 +46,7 @@ EMPTY = {
         *INVALID_TO_ITS_SCHEMA,
         (TEMPLATES, DCC_TOOL),  # it drops their white space
         *((row, MINISIGNXML) for row in ROWS["sign"]),
-        *((STRIPPED_TEMPLATES, name) for name in (SIGNXML, SIGNXML_PREPARED, XMLSEC, PYBERGSHAMRA, JDK)),
+        *((STRIPPED_TEMPLATES, name) for name in (DROP_IN, SIGNXML, SIGNXML_PREPARED, XMLSEC, PYBERGSHAMRA, JDK)),
         *(("15 MB", name) for name in (SIGNXML, SIGNXML_PREPARED)),  # its second parser has libxml2's limit
     },
     "verify": {

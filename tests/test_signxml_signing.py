@@ -12,9 +12,12 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from lxml import etree
 
 import duisign
+from duisign.document import PLAIN_ALONE
 from duisign.signxml import (
     CanonicalizationMethod,
     InvalidInput,
@@ -24,9 +27,11 @@ from duisign.signxml import (
     add_issuer_serial,
     add_key_info,
     add_x509_digest,
+    certificate_chain,
     methods,
 )
 from duisign.testing import Smki
+from xml_documents import documents
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
@@ -71,6 +76,95 @@ def pem(key, password=None):
 
 def verified(root, certificate, **options):
     return XMLVerifier().verify(etree.tostring(root), x509_cert=certificate, **options)
+
+
+# One pass
+
+
+@pytest.fixture(params=["both", "tree"])
+def lanes(request, monkeypatch):
+    monkeypatch.setenv("DUISIGN_LANES", request.param)
+    return request.param
+
+
+def without_value(root):
+    value = root.find(f"{{{DS}}}Signature/{{{DS}}}SignatureValue")
+    assert len(value.text) == 88
+    value.text = None
+    return etree.tostring(root)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    document=documents(),
+    form=st.sampled_from(["PEM", "list", "two", "none"]),
+    more=st.sampled_from([{}, {"key_name": "\u20ac&"}, {"always_add_key_value": True}]),
+    annotators=st.lists(st.sampled_from([add_issuer_serial, add_x509_digest]), max_size=2),
+)
+def test_one_pass_makes_what_a_tree_makes(document, form, more, annotators, two_signers):
+    one_pass, tree, user, issuer = two_signers
+    root = parsed(document)
+    cert = {"PEM": user.certificate_pem(), "list": [user.certificate], "two": [user.certificate, issuer.certificate]}
+    outcomes = []
+    for signer in (one_pass, tree):
+        signer.signature_annotators = [add_key_info, *annotators]
+        try:
+            signed = signer.sign(root, key=user.private_key, cert=cert.get(form), **more)
+            if len(set(annotators)) == len(annotators):
+                assert verified(signed, user.certificate).signed_xml is not None
+            outcomes.append(without_value(signed))
+        except InvalidInput as refusal:
+            outcomes.append((refusal.code, str(refusal)))
+    assert outcomes[0] == outcomes[1]
+
+
+@pytest.fixture(scope="module")
+def two_signers(smki):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DUISIGN_LANES", "tree")
+        tree = make()
+    return make(), tree, smki.user, smki.issuing_ca
+
+
+@pytest.mark.skipif(PLAIN_ALONE, reason="no document is read otherwise")
+def test_the_usual_call_takes_one_pass(key, certificate, lanes, monkeypatch):
+    def fail(*arguments):
+        raise KeyError("by way of a tree")
+
+    monkeypatch.setattr("duisign.signxml.signer.digest_for_signing", fail)
+    signer, root = make(), parsed(f'<a xmlns:ds="{DS}"><b/></a>')
+    for cert in (certificate.public_bytes(serialization.Encoding.PEM), [certificate]):
+        if lanes == "both":
+            assert verified(signer.sign(root, key=key, cert=cert), certificate)
+        else:
+            with pytest.raises(KeyError):
+                signer.sign(root, key=key, cert=cert)
+    for unusual in (
+        lambda: signer.sign(parsed('<a Id="x"/>'), key=key),
+        lambda: signer.sign(parsed('<a id="x"/>'), key=key, reference_uri="x"),
+        lambda: signer.sign(root.getroottree(), key=key),
+        lambda: signer.sign(root, key=RemoteKey(key), cert=[certificate]),
+        lambda: signer.sign(parsed(f"<a>{PLACEHOLDER}</a>"), key=key),
+        lambda: make(INCLUSIVE).sign(root, key=key),
+        lambda: make_with(namespaces={"x": DS}).sign(root, key=key),
+        lambda: make_with(signature_annotators=[add_key_info, print]).sign(root, key=key),
+        lambda: make_with(signature_annotators=[]).sign(root, key=key),
+    ):
+        with pytest.raises(KeyError):
+            unusual()
+
+
+def make_with(**attributes):
+    signer = make()
+    for name, value in attributes.items():
+        setattr(signer, name, value)
+    return signer
+
+
+def test_lanes_that_are_none(monkeypatch):
+    monkeypatch.setenv("DUISIGN_LANES", "bytes")
+    with pytest.raises(duisign.ConfigurationError):
+        make()
 
 
 # Data
@@ -285,8 +379,8 @@ class BrokenKey(RemoteKey):
 
 
 def test_keys_in_pem(key, certificate):
-    for given in (pem(key), pem(key).decode()):
-        assert verified(make().sign(parsed("<a/>"), key=given, cert=[certificate]), certificate)
+    for text in (pem(key), pem(key).decode()):
+        assert verified(make().sign(parsed("<a/>"), key=text, cert=[certificate]), certificate)
     encrypted = pem(key, b"secret")
     assert verified(make().sign(parsed("<a/>"), key=encrypted, passphrase=b"secret", cert=[certificate]), certificate)
     assert refused(key=encrypted) == "key-malformed"
@@ -335,6 +429,39 @@ def test_certificates_that_cannot_be_read(key, certificate):
     validity = builder.not_valid_before(certificate.not_valid_before_utc)
     other = validity.not_valid_after(certificate.not_valid_after_utc).sign(rsa_key, hashes.SHA256())
     assert refused(key=RemoteKey(key), cert=[other]) == "certificate-malformed"
+
+
+def test_certificates_are_read_once_but_none_with_a_key(key, certificate, monkeypatch):
+    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    read = []
+    load = certificate_chain._loaded
+    monkeypatch.setattr(certificate_chain, "_loaded", lambda body: read.append(body) or load(body))
+    certificate_chain._kept.cache_clear()
+    signer, root = make(), parsed("<a/>")
+    for cert in (text, text.encode(), text, [text], [text.encode()], [certificate], [certificate]):
+        signed = signer.sign(root, key=key, cert=cert)
+        for pinned in (text, certificate):
+            assert verified(signed, pinned)
+    # Of a bundle, of the text of one, of an object: read and kept each in its own way.
+    assert len(read) == 3
+    for _ in range(2):
+        signer.sign(root, key=key, cert=text + pem(key).decode())
+    assert len(read) == 5
+    with pytest.raises(InvalidInput):
+        signer.sign(root, key=key, cert="MII=")
+    with pytest.raises(InvalidInput):
+        signer.sign(root, key=key, cert="MII=")
+
+
+def test_the_object_that_was_given_is_what_annotators_are_told(key, certificate):
+    other = x509.load_der_x509_certificate(certificate.public_bytes(serialization.Encoding.DER))
+    told = []
+    signer = make()
+    signer.signature_annotators.append(lambda sig_root, signing_settings: told.append(signing_settings.cert_chain[0]))
+    for one in (certificate, other):
+        signer.sign(parsed("<a/>"), key=key, cert=[one])
+    assert told[0] is certificate
+    assert told[1] is other
 
 
 def test_the_first_certificate_holds_the_key(key, certificate, smki):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from duisign.external_key import AnyExternalKey
     from duisign.schema import Schema
 
-__all__ = ["LaneCounts", "Signer"]
+__all__ = ["LaneCounts", "Signer", "uses_byte_lane"]
 
 # Numbers that the lanes know the canonicalizations of the document by.
 _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
@@ -47,7 +47,8 @@ _LANE_ALGORITHM = {Profile.DUIS: 0, Profile.SIGNXML: 2}
 _ANY_SIGNATURE = bytes.fromhex("3006020101020101")
 
 
-def _uses_byte_lane() -> bool:
+def uses_byte_lane() -> bool:
+    """Whether documents are read in one pass where they can be; raises ConfigurationError."""
     lanes = os.environ.get("DUISIGN_LANES") or "both"
     if lanes not in ("both", "tree"):
         raise ConfigurationError("lanes", 'The environment variable DUISIGN_LANES must be "both" or "tree".')
@@ -143,7 +144,7 @@ class Signer:
         else:
             self._frame = signature_frame(profile, key_info_element, *self._external(key, deterministic))
         self._byte_lane = None
-        if _uses_byte_lane():
+        if uses_byte_lane():
             most = self._reader.max_octets
             self._byte_lane = ByteLane(self._frame, algorithm, strip, replace, most, max_depth)
 

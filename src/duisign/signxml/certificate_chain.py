@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import re
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -18,11 +20,12 @@ from duisign.organisation_certificate import is_unreadable
 from duisign.signxml.exceptions import InvalidCertificate, InvalidInput
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cryptography.x509.verification import ExtensionPolicy
 
 __all__ = [
+    "KEPT",
     "Authorities",
     "ShownCertificate",
     "certificate_of",
@@ -35,8 +38,15 @@ __all__ = [
 
 _PEM = re.compile("-----BEGIN CERTIFICATE-----\r?\n(.+?)-----END CERTIFICATE-----", re.DOTALL)
 
+_Found = TypeVar("_Found")
 
-@dataclass(frozen=True)
+KEPT = 256
+"""Certificates of callers that are kept as they were read: signxml's interface is given them with each document."""
+_KEPT_CHARACTERS = 8192
+"""Characters of the longest PEM of which that is done."""
+
+
+@dataclass(frozen=True, eq=False)
 class ShownCertificate:
     """A certificate that a Signature shows: the text of its X509Certificate element, and what that is.
 
@@ -53,13 +63,7 @@ def shown_certificates(cert: object) -> list[ShownCertificate] | None:
     if cert is None:
         return None
     if isinstance(cert, (str, bytes)):
-        bodies = _PEM.findall(_text(cert))
-        if not bodies:
-            raise InvalidInput(
-                "certificate-malformed",
-                "No PEM-encoded certificates found in cert: pass PEM, or a list of certificates.",
-            )
-        return [_shown(body) for body in bodies]
+        return list(_of_caller(_shown_in_pem, _text(cert)))
     try:
         given = list(cert)  # type: ignore[call-overload]
     except TypeError:
@@ -72,7 +76,46 @@ def shown_certificates(cert: object) -> list[ShownCertificate] | None:
     return [_shown(one) for one in given]
 
 
+def certificate_of(source: object) -> x509.Certificate:
+    """A caller's certificate, an object, PEM or the text of an X509Certificate element; raises InvalidInput."""
+    return _shown(source).certificate
+
+
 def _shown(source: object) -> ShownCertificate:
+    """A caller's certificate."""
+    found = _of_caller(_read, _text(source) if isinstance(source, (str, bytes)) else source)
+    if isinstance(source, x509.Certificate) and found.source is not source:
+        # Another object, equal to the one that was read.
+        return dataclasses.replace(found, source=source)
+    return found
+
+
+def _of_caller(read: Callable[[Any], _Found], source: object) -> _Found:
+    """`read(source)`, kept for the next time if it is small."""
+    may_be_kept = type(source) is x509.Certificate or (
+        # A file may hold a certificate and its key.
+        type(source) is str and len(source) <= _KEPT_CHARACTERS and "PRIVATE KEY" not in source
+    )
+    found: _Found = _kept(read, source) if may_be_kept else read(source)
+    return found
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _kept(read: Callable[[Any], Any], source: object) -> Any:
+    return read(source)
+
+
+def _shown_in_pem(text: str) -> tuple[ShownCertificate, ...]:
+    bodies = _PEM.findall(text)
+    if not bodies:
+        raise InvalidInput(
+            "certificate-malformed",
+            "No PEM-encoded certificates found in cert: pass PEM, or a list of certificates.",
+        )
+    return tuple(_read(body) for body in bodies)
+
+
+def _read(source: object) -> ShownCertificate:
     if isinstance(source, x509.Certificate):
         text = source.public_bytes(Encoding.PEM).decode()
     elif isinstance(source, (str, bytes)):
@@ -88,11 +131,6 @@ def _shown(source: object) -> ShownCertificate:
     return ShownCertificate(body, _loaded(body), source if isinstance(source, x509.Certificate) else body)
 
 
-def certificate_of(source: object) -> x509.Certificate:
-    """A certificate from an object, PEM or the text of an X509Certificate element; raises InvalidInput."""
-    return _shown(source).certificate
-
-
 def chain_of(sources: Sequence[object]) -> list[x509.Certificate]:
     """Certificates that a message or a resolver gives; raises InvalidCertificate."""
     if len(sources) > MAX_KEY_HINTS:
@@ -100,7 +138,7 @@ def chain_of(sources: Sequence[object]) -> list[x509.Certificate]:
             "certificate-chain", f"There are more than {MAX_KEY_HINTS} certificates: refuse the message."
         )
     try:
-        return [certificate_of(source) for source in sources]
+        return [_read(source).certificate for source in sources]
     except InvalidInput as error:
         raise InvalidCertificate(error.code, str(error)) from None
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from lxml.etree import _Element
 
-__all__ = ["DSIG", "ID_ATTRIBUTES", "canonical_tree", "own_tree", "referenced_by"]
+__all__ = ["DSIG", "ID_ATTRIBUTES", "canonical_tree", "document_octets", "own_tree", "referenced_by"]
 
 DSIG = "http://www.w3.org/2000/09/xmldsig#"
 
@@ -38,7 +38,7 @@ def own_tree(data: object) -> tuple[_Element, int]:
 
     Raises InvalidInput.
     """
-    document = _octets(data)
+    document = document_octets(data)
     try:
         return _READER.parse(document), len(document)
     except DuisignError as error:
@@ -76,7 +76,8 @@ def _with_attribute(root: _Element, name: str, value: str) -> list[_Element]:
     ]
 
 
-def _octets(data: object) -> bytes:
+def document_octets(data: object) -> bytes:
+    """What `own_tree` parses; raises InvalidInput."""
     if isinstance(data, bytes):
         return data
     if isinstance(data, str):

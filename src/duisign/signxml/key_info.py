@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,18 +13,28 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from duisign.distinguished_name import rfc2253
+from duisign.signxml.certificate_chain import KEPT
 from duisign.signxml.document import DSIG
 from duisign.signxml.exceptions import InvalidInput
 from duisign.signxml.private_key import public_key_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography import x509
     from lxml.etree import _Element
 
     from duisign.external_key import PrivateKey
     from duisign.signxml.certificate_chain import ShownCertificate
 
-__all__ = ["SigningSettings", "add_issuer_serial", "add_key_info", "add_x509_digest", "checked_key_info"]
+__all__ = [
+    "SigningSettings",
+    "add_issuer_serial",
+    "add_key_info",
+    "add_x509_digest",
+    "checked_key_info",
+    "written_key_info",
+]
 
 DSIG11 = "http://www.w3.org/2009/xmldsig11#"
 P256 = "urn:oid:1.2.840.10045.3.1.7"
@@ -98,6 +109,33 @@ def _x509_data(sig_root: _Element, settings: SigningSettings) -> tuple[_Element,
     if x509_data is None or not settings.shown:
         raise InvalidInput("annotator", "There is no certificate to write of: pass cert to sign(), and no key_info.")
     return x509_data, settings.shown[0].certificate
+
+
+_OWN = (add_key_info, add_issuer_serial, add_x509_digest)
+
+
+def written_key_info(annotators: tuple[Callable[..., object], ...], settings: SigningSettings) -> bytes | None:
+    """What these annotators write into a Signature that binds ``ds`` alone; None if one is not of this module."""
+    if not annotators or not all(any(annotator is own for own in _OWN) for annotator in annotators):
+        return None
+    says_more = settings.key_name is not None or settings.key_info is not None or settings.always_add_key_value
+    if settings.shown is None or says_more:
+        return _written(annotators, settings)
+    return _of_certificates(annotators, tuple(settings.shown))
+
+
+@functools.lru_cache(maxsize=KEPT)
+def _of_certificates(annotators: tuple[Callable[..., object], ...], shown: tuple[ShownCertificate, ...]) -> bytes:
+    """The same where certificates are all that it says; kept without the key."""
+    return _written(annotators, SigningSettings(None, None, None, False, None, list(shown)))  # type: ignore[arg-type]
+
+
+def _written(annotators: tuple[Callable[..., object], ...], settings: SigningSettings) -> bytes:
+    signature = etree.Element(f"{{{DSIG}}}Signature", nsmap={"ds": DSIG})
+    for annotator in annotators:
+        annotator(signature, signing_settings=settings)
+    written = etree.tostring(signature)
+    return written[written.index(b">") + 1 : written.rindex(b"</")]
 
 
 def checked_key_info(key_info: object) -> _Element | None:

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from duisign import _signature_element
 from duisign._signature_place import check_signatures
 from duisign._tree_lane import canonicalize_document, canonicalize_element
+from duisign.algorithms import Profile
 from duisign.errors import DuisignError
 from duisign.external_key import KEY_OCTETS, ORDER
 from duisign.limits import MAX_DEPTH, MAX_KEY_HINTS
@@ -32,9 +35,12 @@ from duisign.signxml.key_info import DSIG11, P256, SHA256
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+    from duisign._signature_element import SignatureElement
+
 __all__ = ["KeyInfo", "Signature", "read_signature"]
 
 _WHITE_SPACE = " \t\r\n"
+_WITHOUT_WHITE_SPACE = str.maketrans("", "", _WHITE_SPACE)
 _READABLE = {method.value: method for method in LANE_ALGORITHM}
 _DIGEST_OCTETS = 32
 
@@ -57,7 +63,8 @@ class Signature:
     """A Signature of a document.
 
     `transform`: the canonicalization that its Transforms name, None if they name none. `der_signature`: SignatureValue
-    as DER, both integers in range. `signed_info`: its canonical octets.
+    as DER, both integers in range. `signed_info_digest`: SHA-256 of the canonical SignedInfo. `read`: the Signature as
+    the engine has read it, if it has.
     """
 
     root: _Element
@@ -66,11 +73,19 @@ class Signature:
     transform: CanonicalizationMethod | None
     digest_value: bytes
     der_signature: bytes
-    signed_info: bytes
+    signed_info_digest: bytes
     key_info: KeyInfo
+    read: SignatureElement | None = None
 
-    def signed_octets(self, method: CanonicalizationMethod) -> bytes:
-        """The canonical octets of the document without the Signature, which is taken out of this own tree."""
+    def signed_octets(self) -> bytes:
+        """The canonical octets of the document without the Signature, which may be taken out of this own tree."""
+        try:
+            return self._octets_without() if self.read is None else self.read.signed_octets()
+        except DuisignError as error:
+            raise invalid_input(error) from None
+
+    def _octets_without(self) -> bytes:
+        method = self.transform or CanonicalizationMethod.CANONICAL_XML_1_0
         element, parent = self.element, self.root
         tail, previous = element.tail or "", element.getprevious()
         if previous is None:
@@ -79,15 +94,15 @@ class Signature:
             previous.tail = (previous.tail or "") + tail
         element.tail = None
         parent.remove(element)
-        try:
-            return canonicalize_document(parent, LANE_ALGORITHM[method], (), MAX_DEPTH)
-        except DuisignError as error:
-            raise invalid_input(error) from None
+        return canonicalize_document(parent, LANE_ALGORITHM[method], (), MAX_DEPTH)
 
 
 def read_signature(data: object) -> Signature:
     """The Signature of a document; raises InvalidInput, InvalidDigest, InvalidSignature."""
     root, size = own_tree(data)
+    usual = _read_by_engine(root, size)
+    if usual is not None:
+        return usual
     try:
         check_signatures(root, MAX_DEPTH, size)
     except DuisignError as error:
@@ -118,7 +133,23 @@ def read_signature(data: object) -> Signature:
         octets = canonicalize_element(signed_info, LANE_ALGORITHM[canonicalization], (), MAX_DEPTH)
     except DuisignError as error:
         raise invalid_input(error) from None
-    return Signature(root, signature, uri, transform, digest_value, der_signature, octets, key_info)
+    digest = sha256(octets).digest()
+    return Signature(root, signature, uri, transform, digest_value, der_signature, digest, key_info)
+
+
+def _read_by_engine(root: _Element, size: int) -> Signature | None:
+    """A Signature in one of the two forms that the engine knows, which most have; None: read it here, or refuse it."""
+    try:
+        read = _signature_element.read_signature(root, True, True, False, False, MAX_DEPTH, size)
+        digest = read.signed_info_digest()
+    except DuisignError:
+        return None
+    element = next(root.iterchildren(f"{{{DSIG}}}Signature"))
+    transform = None
+    if read.profile is Profile.SIGNXML:
+        transform = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+    key_info = _key_info(element[2] if len(element) > 2 else None)
+    return Signature(root, element, "", transform, read.digest_value, read.der_signature, digest, key_info, read)
 
 
 def _reference(reference: _Element) -> tuple[str, CanonicalizationMethod | None, bytes]:
@@ -268,7 +299,7 @@ def _der_signature(text: str) -> bytes:
 
 def _decoded(text: str) -> bytes | None:
     """The octets of strict base64 (RFC 4648 section 4) with white space of XML anywhere, or None."""
-    compact = text.translate(dict.fromkeys(map(ord, _WHITE_SPACE)))
+    compact = text.translate(_WITHOUT_WHITE_SPACE)
     try:
         octets = b64decode(compact, validate=True)
     except ValueError:

@@ -7,12 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
+from duisign._byte_lane import ByteLane
 from duisign._signature_place import digest_for_signing
 from duisign._tree_lane import canonicalize_element
+from duisign.algorithms import Profile
 from duisign.errors import DuisignError
-from duisign.limits import MAX_DEPTH
+from duisign.limits import MAX_DEPTH, MAX_DOCUMENT_OCTETS
+from duisign.private_key import ecdsa
+from duisign.signed_info import signature_frame
+from duisign.signer import uses_byte_lane
 from duisign.signxml.algorithms import (
     LANE_ALGORITHM,
     CanonicalizationMethod,
@@ -22,10 +28,10 @@ from duisign.signxml.algorithms import (
     option_error,
 )
 from duisign.signxml.certificate_chain import shown_certificates
-from duisign.signxml.document import DSIG, ID_ATTRIBUTES, own_tree, referenced_by
+from duisign.signxml.document import DSIG, ID_ATTRIBUTES, document_octets, own_tree, referenced_by
 from duisign.signxml.exceptions import InvalidInput, invalid_input
 from duisign.signxml.hook import Hookless
-from duisign.signxml.key_info import SigningSettings, add_key_info, checked_key_info
+from duisign.signxml.key_info import SigningSettings, add_key_info, checked_key_info, written_key_info
 from duisign.signxml.private_key import check_certificate, load_private_key, public_key_of, sign_octets
 
 if TYPE_CHECKING:
@@ -39,6 +45,8 @@ __all__ = ["SignatureReference", "XMLSigner"]
 Annotator = Callable[..., object]
 
 _SIGNATURE = f"{{{DSIG}}}Signature"
+_NAMESPACES = {"ds": DSIG}
+_ECDSA = ecdsa(False)
 
 
 @dataclass(frozen=True)
@@ -64,7 +72,7 @@ class XMLSigner(Hookless):
     Raises InvalidInput for what is outside the subset. Source: XML Signature 1.1; signxml 5.2's interface.
     """
 
-    __slots__ = ("_canonicalization", "namespaces", "signature_annotators")
+    __slots__ = ("_canonicalization", "_uses_byte_lane", "namespaces", "signature_annotators")
 
     signature_annotators: list[Annotator]
     namespaces: dict[str, str]
@@ -92,7 +100,8 @@ class XMLSigner(Hookless):
         if digest is not DigestAlgorithm.SHA256:
             raise option_error(f"digest_algorithm {digest.name}", "use DigestAlgorithm.SHA256")
         self._canonicalization = _canonicalization("c14n_algorithm", c14n_algorithm)
-        self.namespaces = {"ds": DSIG}
+        self._uses_byte_lane = uses_byte_lane()
+        self.namespaces = dict(_NAMESPACES)
         self.signature_annotators = [add_key_info]
 
     def __repr__(self) -> str:
@@ -140,7 +149,12 @@ class XMLSigner(Hookless):
         settings = _settings(key, passphrase, cert, key_name, checked_key_info(key_info), always_add_key_value)
         namespaces = _declarations(self.namespaces)
         annotators = tuple(self.signature_annotators)
-        root, size = _document(data)
+        document = document_octets(data)
+        if reference_uri is None and namespaces == _NAMESPACES and not exclude_c14n_transform_element:
+            signed = self._signed_in_one_pass(data, document, annotators, settings)
+            if signed is not None:
+                return signed
+        root, size = _document(document)
         names = ID_ATTRIBUTES if id_attribute is None else (id_attribute,)
         uri, method = self._reference(root, reference_uri, names)
         if exclude_c14n_transform_element and method is not CanonicalizationMethod.CANONICAL_XML_1_0:
@@ -171,6 +185,33 @@ class XMLSigner(Hookless):
         certificate = None if settings.shown is None else settings.shown[0].certificate
         value.text = sign_octets(settings.key, octets, certificate)
         return root
+
+    def _signed_in_one_pass(
+        self, data: object, document: bytes, annotators: tuple[Annotator, ...], settings: SigningSettings
+    ) -> _Element | None:
+        """The root of the signed document, made as `duisign.Signer` makes it; None: it is to be made as a tree.
+
+        `document`: what `data` is written as. Where nothing is asked for but the default, both give the same.
+        """
+        if (
+            not self._uses_byte_lane
+            or self._canonicalization is not CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
+            # Then it is the root of the document, and nothing stands around it.
+            or not isinstance(data, etree._Element)
+            or data.get("Id", data.get("ID")) is not None
+            or not isinstance(settings.key, ec.EllipticCurvePrivateKey)
+        ):
+            return None
+        algorithm = LANE_ALGORITHM[self._canonicalization]
+        try:
+            key_info = written_key_info(annotators, settings)
+            if key_info is None:
+                return None
+            frame = signature_frame(Profile.SIGNXML, key_info, settings.key.sign, _ECDSA)
+            signed = ByteLane(frame, algorithm, False, False, MAX_DOCUMENT_OCTETS, MAX_DEPTH).sign(document)
+        except DuisignError:
+            return None
+        return None if signed is None else own_tree(signed)[0]
 
     def _reference(
         self, root: _Element, reference_uri: object, names: tuple[str, ...]
@@ -275,6 +316,8 @@ def _declarations(namespaces: object) -> dict[str, str]:
     if not all(isinstance(text, str) for item in namespaces.items() for text in item):
         raise option_error("namespaces without prefix", 'use a prefix, such as "ds"')
     declarations = dict(namespaces)
+    if declarations == _NAMESPACES:
+        return declarations
     try:
         etree.Element(_SIGNATURE, nsmap=declarations)
     except ValueError:
@@ -282,9 +325,9 @@ def _declarations(namespaces: object) -> dict[str, str]:
     return declarations
 
 
-def _document(data: object) -> tuple[_Element, int]:
+def _document(document: bytes) -> tuple[_Element, int]:
     """The tree to be signed, and its octets; raises InvalidInput."""
-    root, size = own_tree(data)
+    root, size = own_tree(document)
     around = [*root.itersiblings(), *root.itersiblings(preceding=True)]
     if any(isinstance(node, etree._ProcessingInstruction) for node in around):
         raise InvalidInput(

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import cryptography.exceptions
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
 from duisign.errors import DuisignError
-from duisign.signxml.algorithms import CanonicalizationMethod, option_error
+from duisign.signxml.algorithms import option_error
 from duisign.signxml.certificate_chain import (
     Authorities,
     certificate_of,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VerifyResult", "XMLVerifier"]
 
-_ECDSA = ec.ECDSA(hashes.SHA256())
+_ECDSA = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 _DEFAULT = SignatureConfiguration()
 
 
@@ -247,7 +247,7 @@ def _checked_key(signature: Signature, trust: _Trust, config: SignatureConfigura
             check="key-info",
         )
     try:
-        key.verify(signature.der_signature, signature.signed_info, _ECDSA)
+        key.verify(signature.der_signature, signature.signed_info_digest, _ECDSA)
     except cryptography.exceptions.InvalidSignature:
         raise InvalidSignature(
             "signature-mismatch", "Signature verification failed: the SignatureValue was not made by the signer's key."
@@ -267,8 +267,7 @@ def _checked_key(signature: Signature, trust: _Trust, config: SignatureConfigura
 def _signed(signature: Signature, key: ec.EllipticCurvePublicKey) -> VerifyResult:
     """The result, if the digest is right; raises InvalidDigest, InvalidInput."""
     signature_xml = own_tree(signature.element)[0]
-    method = signature.transform or CanonicalizationMethod.CANONICAL_XML_1_0
-    octets = signature.signed_octets(method)
+    octets = signature.signed_octets()
     if sha256(octets).digest() != signature.digest_value:
         raise InvalidDigest(
             "digest-mismatch", "Digest mismatch for reference 0: the document is not the one that was signed."
