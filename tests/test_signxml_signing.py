@@ -20,6 +20,7 @@ import duisign
 from duisign.document import PLAIN_ALONE
 from duisign.signxml import (
     CanonicalizationMethod,
+    InvalidCertificate,
     InvalidInput,
     SignatureReference,
     XMLSigner,
@@ -31,7 +32,7 @@ from duisign.signxml import (
     methods,
 )
 from duisign.testing import Smki
-from xml_documents import documents
+from xml_documents import Shape, documents
 
 DS = "http://www.w3.org/2000/09/xmldsig#"
 EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
@@ -94,16 +95,26 @@ def without_value(root):
     return etree.tostring(root)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+DSIG11 = "http://www.w3.org/2009/xmldsig11#"
+SURROUNDINGS = [None, {"ds": DS}, {"x": DS}, {None: DS}, {"ds": "urn:other"}, {"dsig11": DSIG11}, {"x": DSIG11}]
+KEY_INFOS = ["<p:x/>", "<x xmlns='urn:a'/>", "<é/>", "<x é='1'></x>", "<x><![CDATA[<]]></x>", "<x> </x>&#13;"]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
-    document=documents(),
+    document=documents(Shape(dsig_prefixes=("ds", "a", ""))),
+    surroundings=st.sampled_from(SURROUNDINGS),
     form=st.sampled_from(["PEM", "list", "two", "none"]),
-    more=st.sampled_from([{}, {"key_name": "\u20ac&"}, {"always_add_key_value": True}]),
+    more=st.sampled_from([{}, {"key_name": "\u20ac&"}, {"key_name": ""}, {"always_add_key_value": True}, *KEY_INFOS]),
     annotators=st.lists(st.sampled_from([add_issuer_serial, add_x509_digest]), max_size=2),
 )
-def test_one_pass_makes_what_a_tree_makes(document, form, more, annotators, two_signers):
+def test_one_pass_makes_what_a_tree_makes(document, surroundings, form, more, annotators, two_signers):
     one_pass, tree, user, issuer = two_signers
     root = parsed(document)
+    if surroundings is not None:
+        etree.Element("w", nsmap=surroundings).append(root)
+    if isinstance(more, str):
+        more = {"key_info": parsed(f'<ds:KeyInfo xmlns:ds="{DS}" xmlns:p="urn:p">{more}</ds:KeyInfo>')}
     cert = {"PEM": user.certificate_pem(), "list": [user.certificate], "two": [user.certificate, issuer.certificate]}
     outcomes = []
     for signer in (one_pass, tree):
@@ -163,8 +174,29 @@ def make_with(**attributes):
 
 def test_lanes_that_are_none(monkeypatch):
     monkeypatch.setenv("DUISIGN_LANES", "bytes")
-    with pytest.raises(duisign.ConfigurationError):
+    with pytest.raises(InvalidInput) as caught:
         make()
+    assert caught.value.code == "lanes"
+
+
+@pytest.mark.parametrize("name", ["\x01", "\ud800"])
+def test_what_is_wrong_with_the_document_comes_first(name, key, lanes):
+    assert refused(f'<a><ds:Signature xmlns:ds="{DS}"/></a>', key=key, key_name=name) == "signature-exists"
+    with pytest.raises(ValueError, match=r"."):
+        make().sign(parsed("<a/>"), key=key, key_name=name)
+
+
+def test_an_object_that_denies_its_id(key, certificate):
+    class Denying(etree.ElementBase):
+        def get(self, key, default=None):
+            return default
+
+    parser = etree.XMLParser()
+    parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=Denying))
+    root = etree.fromstring('<a Id="u"/>', parser)
+    assert root.get("Id") is None
+    signed = make().sign(root, key=key, cert=[certificate])
+    assert signed.find(f".//{{{DS}}}Reference").get("URI") == "#u"
 
 
 # Data
@@ -410,6 +442,22 @@ def test_a_key_elsewhere(key, certificate):
         assert refused(key=BrokenKey(answer), cert=[certificate]) == "key-signature"
 
 
+def test_a_key_of_the_callers_own_class_is_asked_once_and_for_octets(key, certificate):
+    """A subclass of cryptography's abstract class may hash by itself, whatever the algorithm says."""
+    asked = []
+
+    def sign(self, data, *, signature_algorithm):
+        asked.append(signature_algorithm)
+        return key.sign(data, ec.ECDSA(hashes.SHA256()))
+
+    rest = dict.fromkeys(ec.EllipticCurvePrivateKey.__abstractmethods__, None)
+    own = {"sign": sign, "public_key": lambda self: key.public_key(), "key_size": 256, "curve": ec.SECP256R1()}
+    mine = type("Mine", (ec.EllipticCurvePrivateKey,), rest | own)()
+    assert isinstance(mine, ec.EllipticCurvePrivateKey)
+    assert verified(make().sign(parsed("<a/>"), key=mine, cert=[certificate]), certificate)
+    assert [type(algorithm.algorithm) for algorithm in asked] == [hashes.SHA256]
+
+
 def test_what_a_key_elsewhere_raises_comes_through(certificate):
     class Gone(RemoteKey):
         def sign(self, data, signature_algorithm):
@@ -431,26 +479,57 @@ def test_certificates_that_cannot_be_read(key, certificate):
     assert refused(key=RemoteKey(key), cert=[other]) == "certificate-malformed"
 
 
-def test_certificates_are_read_once_but_none_with_a_key(key, certificate, monkeypatch):
-    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
+@pytest.fixture
+def read(monkeypatch):
+    """The texts of the certificates that are read, from when on nothing is kept."""
     read = []
     load = certificate_chain._loaded
     monkeypatch.setattr(certificate_chain, "_loaded", lambda body: read.append(body) or load(body))
     certificate_chain._kept.cache_clear()
+    return read
+
+
+def test_certificates_are_read_once(key, certificate, read):
+    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
     signer, root = make(), parsed("<a/>")
-    for cert in (text, text.encode(), text, [text], [text.encode()], [certificate], [certificate]):
+    other = x509.load_der_x509_certificate(certificate.public_bytes(serialization.Encoding.DER))
+    for cert in (text, text.encode(), text, [text], [text.encode()], [certificate], [certificate], [other]):
         signed = signer.sign(root, key=key, cert=cert)
-        for pinned in (text, certificate):
+        for pinned in (text, certificate, other):
             assert verified(signed, pinned)
     # Of a bundle, of the text of one, of an object: read and kept each in its own way.
     assert len(read) == 3
+
+
+def test_certificates_that_are_not_kept(key, certificate, smki, read, tmp_path):
+    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
+    signer, root = make(), parsed("<a/>")
+
+    class Text(str):
+        __slots__ = ()
+
+    for cert in (text + pem(key).decode(), pem(key) + text.encode(), [text + pem(key).decode()], text + " " * 8192):
+        for _ in range(2):
+            before = len(read)
+            signed = signer.sign(root, key=key, cert=cert)
+            assert len(read) == before + 1
+    for pinned in (pem(key) + text.encode(), Text(text), text + " " * 8192):
+        before = len(read)
+        assert verified(signed, pinned)
+        assert verified(signed, pinned)
+        assert len(read) == before + 2
+    # Those of messages.
+    before, kept = len(read), certificate_chain._kept.cache_info().currsize
+    authorities = tmp_path / "ca.pem"
+    authorities.write_bytes(smki.root.certificate_pem())
+    with pytest.raises(InvalidCertificate):
+        verified(signed, None, ca_pem_file=authorities)
+    assert len(read) == before + 1
+    # A refusal.
     for _ in range(2):
-        signer.sign(root, key=key, cert=text + pem(key).decode())
-    assert len(read) == 5
-    with pytest.raises(InvalidInput):
-        signer.sign(root, key=key, cert="MII=")
-    with pytest.raises(InvalidInput):
-        signer.sign(root, key=key, cert="MII=")
+        with pytest.raises(InvalidInput):
+            signer.sign(root, key=key, cert="MII=")
+    assert certificate_chain._kept.cache_info().currsize == kept
 
 
 def test_the_object_that_was_given_is_what_annotators_are_told(key, certificate):

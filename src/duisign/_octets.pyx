@@ -16,8 +16,8 @@ cdef extern from "_scan.h" nogil:
     const unsigned char* duisign_scan(const unsigned char* at, const unsigned char* end, int kind)
 
 cdef enum:
-    # Octets, a multiple of four, that are looked at one by one: most texts and values are shorter. Where more of them
-    # need no escape, the end is looked for, and the rest scanned sixteen at a time.
+    # Octets, a multiple of four, that are looked at in steps of four: most texts and values are shorter. Where more of
+    # them need no escape, the end is looked for, and the rest scanned sixteen at a time.
     SHORT_RUN = 32
 
 # Octets that need an escape, or end the string: text content, and attribute values.
@@ -167,7 +167,7 @@ cdef inline void put_escaped(
     cdef const unsigned char* near
     cdef unsigned char octet
     while True:
-        # Four at a time: fewer steps, and a NUL among them ends them.
+        # A NUL is a stop, so none behind it is looked at.
         near = start + SHORT_RUN
         while source != near:
             if stops[source[0]]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cryptography.x509.verification import ExtensionPolicy
 
 __all__ = [
-    "KEPT",
     "Authorities",
     "ShownCertificate",
     "certificate_of",
@@ -40,22 +39,24 @@ _PEM = re.compile("-----BEGIN CERTIFICATE-----\r?\n(.+?)-----END CERTIFICATE----
 
 _Found = TypeVar("_Found")
 
-KEPT = 256
-"""Certificates of callers that are kept as they were read: signxml's interface is given them with each document."""
+_KEPT = 256
+"""Certificates of callers that are kept as they were read: signxml's interface is given them each time."""
 _KEPT_CHARACTERS = 8192
-"""Characters of the longest PEM of which that is done."""
+"""Characters of the longest text that is."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class ShownCertificate:
     """A certificate that a Signature shows: the text of its X509Certificate element, and what that is.
 
-    `source`: the object if one was given, else the text, as signxml's annotators get it.
+    `source`: the object if one was given, else the text, as signxml's annotators get it. `key_infos`: what annotators
+    have written of it, which is kept as long as it is.
     """
 
     text: str
     certificate: x509.Certificate
     source: str | x509.Certificate
+    key_infos: dict[object, bytes] = dataclasses.field(repr=False, compare=False)
 
 
 def shown_certificates(cert: object) -> list[ShownCertificate] | None:
@@ -63,7 +64,7 @@ def shown_certificates(cert: object) -> list[ShownCertificate] | None:
     if cert is None:
         return None
     if isinstance(cert, (str, bytes)):
-        return list(_of_caller(_shown_in_pem, _text(cert)))
+        return list(_of_caller(_shown_in_pem, _text_of(cert)))
     try:
         given = list(cert)  # type: ignore[call-overload]
     except TypeError:
@@ -83,26 +84,28 @@ def certificate_of(source: object) -> x509.Certificate:
 
 def _shown(source: object) -> ShownCertificate:
     """A caller's certificate."""
-    found = _of_caller(_read, _text(source) if isinstance(source, (str, bytes)) else source)
-    if isinstance(source, x509.Certificate) and found.source is not source:
-        # Another object, equal to the one that was read.
-        return dataclasses.replace(found, source=source)
+    if type(source) is not x509.Certificate:
+        return _of_caller(_read, _text_of(source))
+    found: ShownCertificate = _kept(_read_object, source)
+    # Another object may be equal to the one that was read.
+    return found if found.source is source else dataclasses.replace(found, source=source)
+
+
+def _of_caller(read: Callable[[str], _Found], text: str) -> _Found:
+    """`read(text)`, kept for the next time if it is short and no secret."""
+    # A file may hold a certificate and its key.
+    may_be_kept = type(text) is str and len(text) <= _KEPT_CHARACTERS and "PRIVATE KEY" not in text
+    found: _Found = _kept(read, text) if may_be_kept else read(text)
     return found
 
 
-def _of_caller(read: Callable[[Any], _Found], source: object) -> _Found:
-    """`read(source)`, kept for the next time if it is small."""
-    may_be_kept = type(source) is x509.Certificate or (
-        # A file may hold a certificate and its key.
-        type(source) is str and len(source) <= _KEPT_CHARACTERS and "PRIVATE KEY" not in source
-    )
-    found: _Found = _kept(read, source) if may_be_kept else read(source)
-    return found
-
-
-@functools.lru_cache(maxsize=KEPT)
-def _kept(read: Callable[[Any], Any], source: object) -> Any:
+@functools.lru_cache(maxsize=_KEPT)
+def _kept(read: Callable[[Any], Any], source: str | x509.Certificate) -> Any:
     return read(source)
+
+
+def _read_object(certificate: x509.Certificate) -> ShownCertificate:
+    return dataclasses.replace(_read(_text_of(certificate)), source=certificate)
 
 
 def _shown_in_pem(text: str) -> tuple[ShownCertificate, ...]:
@@ -115,20 +118,10 @@ def _shown_in_pem(text: str) -> tuple[ShownCertificate, ...]:
     return tuple(_read(body) for body in bodies)
 
 
-def _read(source: object) -> ShownCertificate:
-    if isinstance(source, x509.Certificate):
-        text = source.public_bytes(Encoding.PEM).decode()
-    elif isinstance(source, (str, bytes)):
-        text = _text(source)
-    else:
-        raise InvalidInput(
-            "certificate-malformed",
-            f"A certificate is PEM or an x509.Certificate, not {type(source).__name__}: convert it (pyOpenSSL's has "
-            "to_cryptography()).",
-        )
+def _read(text: str) -> ShownCertificate:
     found = _PEM.search(text)
     body = (found[1] if found else text).replace("\r", "")
-    return ShownCertificate(body, _loaded(body), source if isinstance(source, x509.Certificate) else body)
+    return ShownCertificate(body, _loaded(body), body, {})
 
 
 def chain_of(sources: Sequence[object]) -> list[x509.Certificate]:
@@ -138,13 +131,24 @@ def chain_of(sources: Sequence[object]) -> list[x509.Certificate]:
             "certificate-chain", f"There are more than {MAX_KEY_HINTS} certificates: refuse the message."
         )
     try:
-        return [_read(source).certificate for source in sources]
+        return [_read(_text_of(source)).certificate for source in sources]
     except InvalidInput as error:
         raise InvalidCertificate(error.code, str(error)) from None
 
 
-def _text(source: str | bytes) -> str:
-    return source if isinstance(source, str) else source.decode("latin-1")
+def _text_of(source: object) -> str:
+    """What a certificate is read from; raises InvalidInput."""
+    if isinstance(source, str):
+        return source
+    if isinstance(source, bytes):
+        return source.decode("latin-1")
+    if isinstance(source, x509.Certificate):
+        return source.public_bytes(Encoding.PEM).decode()
+    raise InvalidInput(
+        "certificate-malformed",
+        f"A certificate is PEM or an x509.Certificate, not {type(source).__name__}: convert it (pyOpenSSL's has "
+        "to_cryptography()).",
+    )
 
 
 def _loaded(body: str) -> x509.Certificate:

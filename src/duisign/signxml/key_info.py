@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import functools
 from base64 import b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from lxml import etree
 
 from duisign.distinguished_name import rfc2253
-from duisign.signxml.certificate_chain import KEPT
 from duisign.signxml.document import DSIG
 from duisign.signxml.exceptions import InvalidInput
 from duisign.signxml.private_key import public_key_of
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from duisign.signxml.certificate_chain import ShownCertificate
 
 __all__ = [
+    "DSIG11",
     "SigningSettings",
     "add_issuer_serial",
     "add_key_info",
@@ -115,26 +114,31 @@ _OWN = (add_key_info, add_issuer_serial, add_x509_digest)
 
 
 def written_key_info(annotators: tuple[Callable[..., object], ...], settings: SigningSettings) -> bytes | None:
-    """What these annotators write into a Signature that binds ``ds`` alone; None if one is not of this module."""
+    """What annotators of this module write, as it stands in a Signature that binds ``ds`` and knows nothing else.
+
+    None for other annotators or none, and for what may be written otherwise. Raises what they raise.
+    """
     if not annotators or not all(any(annotator is own for own in _OWN) for annotator in annotators):
         return None
-    says_more = settings.key_name is not None or settings.key_info is not None or settings.always_add_key_value
-    if settings.shown is None or says_more:
+    # An empty text is not the same as none, and an element of the caller's may be anything.
+    if settings.key_name == "" or settings.key_info is not None:
+        return None
+    if settings.shown is None or len(settings.shown) > 1 or len(annotators) > len(_OWN):
         return _written(annotators, settings)
-    return _of_certificates(annotators, tuple(settings.shown))
-
-
-@functools.lru_cache(maxsize=KEPT)
-def _of_certificates(annotators: tuple[Callable[..., object], ...], shown: tuple[ShownCertificate, ...]) -> bytes:
-    """The same where certificates are all that it says; kept without the key."""
-    return _written(annotators, SigningSettings(None, None, None, False, None, list(shown)))  # type: ignore[arg-type]
+    if settings.key_name is not None or settings.always_add_key_value:
+        return _written(annotators, settings)
+    (shown,) = settings.shown
+    found = shown.key_infos.get(annotators)
+    if found is None:
+        found = shown.key_infos[annotators] = _written(annotators, settings)
+    return found
 
 
 def _written(annotators: tuple[Callable[..., object], ...], settings: SigningSettings) -> bytes:
     signature = etree.Element(f"{{{DSIG}}}Signature", nsmap={"ds": DSIG})
     for annotator in annotators:
         annotator(signature, signing_settings=settings)
-    written = etree.tostring(signature)
+    written = etree.tostring(signature, encoding="UTF-8")
     return written[written.index(b">") + 1 : written.rindex(b"</")]
 
 

@@ -31,7 +31,7 @@ from duisign.signxml.certificate_chain import shown_certificates
 from duisign.signxml.document import DSIG, ID_ATTRIBUTES, document_octets, own_tree, referenced_by
 from duisign.signxml.exceptions import InvalidInput, invalid_input
 from duisign.signxml.hook import Hookless
-from duisign.signxml.key_info import SigningSettings, add_key_info, checked_key_info, written_key_info
+from duisign.signxml.key_info import DSIG11, SigningSettings, add_key_info, checked_key_info, written_key_info
 from duisign.signxml.private_key import check_certificate, load_private_key, public_key_of, sign_octets
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ Annotator = Callable[..., object]
 _SIGNATURE = f"{{{DSIG}}}Signature"
 _NAMESPACES = {"ds": DSIG}
 _ECDSA = ecdsa(False)
+_KEY_OF_CRYPTOGRAPHY = type(ec.derive_private_key(1, ec.SECP256R1()))
+_DSIG, _DSIG11 = DSIG.encode(), DSIG11.encode()
+_BINDING = b'xmlns:ds="%b"' % _DSIG
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,10 @@ class XMLSigner(Hookless):
         if digest is not DigestAlgorithm.SHA256:
             raise option_error(f"digest_algorithm {digest.name}", "use DigestAlgorithm.SHA256")
         self._canonicalization = _canonicalization("c14n_algorithm", c14n_algorithm)
-        self._uses_byte_lane = uses_byte_lane()
+        try:
+            self._uses_byte_lane = uses_byte_lane()
+        except DuisignError as error:
+            raise invalid_input(error) from None
         self.namespaces = dict(_NAMESPACES)
         self.signature_annotators = [add_key_info]
 
@@ -191,34 +197,44 @@ class XMLSigner(Hookless):
     ) -> _Element | None:
         """The root of the signed document, made as `duisign.Signer` makes it; None: it is to be made as a tree.
 
-        `document`: what `data` is written as. Where nothing is asked for but the default, both give the same.
+        `document`: what `data` is written as. Both ways give the same where nothing but the default is asked for, and
+        the document says nothing of the namespaces of a Signature but ``xmlns:ds``.
         """
         if (
             not self._uses_byte_lane
             or self._canonicalization is not CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
             # Then it is the root of the document, and nothing stands around it.
             or not isinstance(data, etree._Element)
-            or data.get("Id", data.get("ID")) is not None
-            or not isinstance(settings.key, ec.EllipticCurvePrivateKey)
+            or _own_id(data) is not None
+            # Whoever writes a key expects to be asked for octets, once, by signxml's names of the arguments.
+            or type(settings.key) is not _KEY_OF_CRYPTOGRAPHY
+            or document.count(_DSIG) != document.count(_BINDING)
+            or _DSIG11 in document
         ):
             return None
-        algorithm = LANE_ALGORITHM[self._canonicalization]
         try:
             key_info = written_key_info(annotators, settings)
-            if key_info is None:
-                return None
-            frame = signature_frame(Profile.SIGNXML, key_info, settings.key.sign, _ECDSA)
+        except ValueError:
+            # It may not be the first thing that is wrong.
+            return None
+        if key_info is None:
+            return None
+        frame = signature_frame(Profile.SIGNXML, key_info, settings.key.sign, _ECDSA)
+        algorithm = LANE_ALGORITHM[self._canonicalization]
+        try:
             signed = ByteLane(frame, algorithm, False, False, MAX_DOCUMENT_OCTETS, MAX_DEPTH).sign(document)
+            root = None if signed is None else own_tree(signed)[0]
         except DuisignError:
             return None
-        return None if signed is None else own_tree(signed)[0]
+        # Not only by the word of the caller's object, which may say anything.
+        return None if root is None or _own_id(root) is not None else root
 
     def _reference(
         self, root: _Element, reference_uri: object, names: tuple[str, ...]
     ) -> tuple[str, CanonicalizationMethod]:
         """URI and canonicalization of the one Reference, which must mean the root; raises InvalidInput."""
         if reference_uri is None:
-            own = root.get("Id", root.get("ID"))
+            own = _own_id(root)
             if own is None:
                 return "", self._canonicalization
             reference, names = SignatureReference(own), ID_ATTRIBUTES
@@ -280,6 +296,11 @@ def _annotator_error() -> InvalidInput:
         "An annotator changed the document, SignedInfo or SignatureValue, so that no signature could hold: let it add "
         "to the Signature alone.",
     )
+
+
+def _own_id(root: _Element) -> str | None:
+    """The Id that a Reference to the root has without being told one."""
+    return root.get("Id", root.get("ID"))
 
 
 def _canonicalization(option: str, algorithm: object) -> CanonicalizationMethod:
