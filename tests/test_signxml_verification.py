@@ -271,11 +271,16 @@ def test_digest_values(digest, code, identity, certificate):
     assert refused(forge(identity, digest=digest), InvalidDigest, x509_cert=certificate) == code
 
 
-def test_changed_documents(identity, certificate):
-    document = sign(identity)
+def test_changed_documents(identity, certificate, smki):
+    document, other = sign(identity), smki.dcc.certificate
     assert refused(document.replace(b">x<", b">y<"), InvalidDigest, x509_cert=certificate) == "digest-mismatch"
     relative = document.replace(b"<a>", b'<a xmlns:r="relative">')
     assert refused(relative, x509_cert=certificate) == "relative-namespace"
+    # Before whoever is trusted, in either form.
+    duis = duisign.Signer(identity.private_key, identity.certificate).sign(b"<a/>")
+    for signed in (document, duis):
+        relative = signed.replace(b"<a>", b'<a xmlns:r="relative">')
+        assert refused(relative, x509_cert=other) == "relative-namespace"
     wrapped = b"<o>" + document + b"</o>"
     assert refused(wrapped, x509_cert=certificate) == "signature-misplaced"
 

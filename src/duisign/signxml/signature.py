@@ -142,6 +142,8 @@ def _read_by_engine(root: _Element, size: int) -> Signature | None:
     try:
         read = _signature_element.read_signature(root, True, True, False, False, MAX_DEPTH, size)
         digest = read.signed_info_digest()
+        # Where there is no canonical form of the document, there may be none of SignedInfo.
+        read.signed_octets()
     except DuisignError:
         return None
     element = next(root.iterchildren(f"{{{DSIG}}}Signature"))
