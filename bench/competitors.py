@@ -11,10 +11,10 @@ import duisign
 from adapters.limits import LIMIT, MEMCPY, SHA256, EcdsaAlone, MemcpyAlone, Sha256Alone
 from adapters.lxml import Lxml
 from adapters.minisignxml import Minisignxml
-from adapters.ours import DROP_IN, OURS, DropIn, Duisign
+from adapters.ours import OURS, Duisign
 from adapters.pybergshamra import PYBERGSHAMRA, Pybergshamra
 from adapters.remote import DCC_TOOL, JDK, TREE_LANE, Remote, remotes
-from adapters.signxml import SIGNXML, SIGNXML_PREPARED, PreparedSignxml, Signxml
+from adapters.signxml import DROP_IN, SIGNXML, SIGNXML_PREPARED, DropIn, PreparedSignxml, Signxml
 from reference import check_canonical, check_signed
 from task import Call, Competitor, Task, UnsupportedError
 

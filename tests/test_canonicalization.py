@@ -106,7 +106,7 @@ def test_exclusive_c14n(name):
 
 @pytest.mark.parametrize("length", [*range(70), 1_000, 70_000])
 def test_escapes_at_every_place_of_a_text_and_of_a_value(length):
-    """They are looked for octet by octet first, then sixteen at a time; in each text anew behind each escape."""
+    """They are looked for in steps of four octets first, then of sixteen; in each text anew behind each escape."""
     text_escapes = {"<": "&lt;", ">": "&gt;", "&": "&amp;", "\r": "&#xD;"}
     value_escapes = {"<": "&lt;", "&": "&amp;", '"': "&quot;", "\t": "&#x9;", "\n": "&#xA;", "\r": "&#xD;"}
     root = etree.Element("a")

@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 import copy
-from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from lxml import etree
 
 import duisign
-from duisign.document import PLAIN_ALONE
 from duisign.signxml import (
     CanonicalizationMethod,
-    InvalidCertificate,
     InvalidInput,
     SignatureReference,
-    XMLSigner,
     XMLVerifier,
     add_issuer_serial,
     add_key_info,
     add_x509_digest,
-    certificate_chain,
-    methods,
 )
 from duisign.testing import Smki
-from xml_documents import Shape, documents
-
-DS = "http://www.w3.org/2000/09/xmldsig#"
-EXCLUSIVE = CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0
-INCLUSIVE = CanonicalizationMethod.CANONICAL_XML_1_0
-PLACEHOLDER = f'<ds:Signature xmlns:ds="{DS}" Id="placeholder"/>'
+from signxml_calls import DS, EXCLUSIVE, INCLUSIVE, PLACEHOLDER, RemoteKey, make, parsed, pem, refused, verified
 
 
 @pytest.fixture
@@ -53,150 +39,6 @@ def key(identity):
 @pytest.fixture
 def certificate(identity):
     return identity.certificate
-
-
-def make(method=EXCLUSIVE):
-    return XMLSigner(methods.enveloped, "ecdsa-sha256", "sha256", method)
-
-
-def parsed(text):
-    return etree.fromstring(text)
-
-
-def refused(data="<a/>", *, signer=None, **options):
-    with pytest.raises(InvalidInput) as caught:
-        (signer or make()).sign(parsed(data) if isinstance(data, str) else data, **options)
-    assert caught.value.__cause__ is None
-    return caught.value.code
-
-
-def pem(key, password=None):
-    encryption = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
-    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
-
-
-def verified(root, certificate, **options):
-    return XMLVerifier().verify(etree.tostring(root), x509_cert=certificate, **options)
-
-
-# One pass
-
-
-@pytest.fixture(params=["both", "tree"])
-def lanes(request, monkeypatch):
-    monkeypatch.setenv("DUISIGN_LANES", request.param)
-    return request.param
-
-
-def without_value(root):
-    value = root.find(f"{{{DS}}}Signature/{{{DS}}}SignatureValue")
-    assert len(value.text) == 88
-    value.text = None
-    return etree.tostring(root)
-
-
-DSIG11 = "http://www.w3.org/2009/xmldsig11#"
-SURROUNDINGS = [None, {"ds": DS}, {"x": DS}, {None: DS}, {"ds": "urn:other"}, {"dsig11": DSIG11}, {"x": DSIG11}]
-KEY_INFOS = ["<p:x/>", "<x xmlns='urn:a'/>", "<é/>", "<x é='1'></x>", "<x><![CDATA[<]]></x>", "<x> </x>&#13;"]
-
-
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    document=documents(Shape(dsig_prefixes=("ds", "a", ""))),
-    surroundings=st.sampled_from(SURROUNDINGS),
-    form=st.sampled_from(["PEM", "list", "two", "none"]),
-    more=st.sampled_from([{}, {"key_name": "\u20ac&"}, {"key_name": ""}, {"always_add_key_value": True}, *KEY_INFOS]),
-    annotators=st.lists(st.sampled_from([add_issuer_serial, add_x509_digest]), max_size=2),
-)
-def test_one_pass_makes_what_a_tree_makes(document, surroundings, form, more, annotators, two_signers):
-    one_pass, tree, user, issuer = two_signers
-    root = parsed(document)
-    if surroundings is not None:
-        etree.Element("w", nsmap=surroundings).append(root)
-    if isinstance(more, str):
-        more = {"key_info": parsed(f'<ds:KeyInfo xmlns:ds="{DS}" xmlns:p="urn:p">{more}</ds:KeyInfo>')}
-    cert = {"PEM": user.certificate_pem(), "list": [user.certificate], "two": [user.certificate, issuer.certificate]}
-    outcomes = []
-    for signer in (one_pass, tree):
-        signer.signature_annotators = [add_key_info, *annotators]
-        try:
-            signed = signer.sign(root, key=user.private_key, cert=cert.get(form), **more)
-            if len(set(annotators)) == len(annotators):
-                assert verified(signed, user.certificate).signed_xml is not None
-            outcomes.append(without_value(signed))
-        except InvalidInput as refusal:
-            outcomes.append((refusal.code, str(refusal)))
-    assert outcomes[0] == outcomes[1]
-
-
-@pytest.fixture(scope="module")
-def two_signers(smki):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DUISIGN_LANES", "tree")
-        tree = make()
-    return make(), tree, smki.user, smki.issuing_ca
-
-
-@pytest.mark.skipif(PLAIN_ALONE, reason="no document is read otherwise")
-def test_the_usual_call_takes_one_pass(key, certificate, lanes, monkeypatch):
-    def fail(*arguments):
-        raise KeyError("by way of a tree")
-
-    monkeypatch.setattr("duisign.signxml.signer.digest_for_signing", fail)
-    signer, root = make(), parsed(f'<a xmlns:ds="{DS}"><b/></a>')
-    for cert in (certificate.public_bytes(serialization.Encoding.PEM), [certificate]):
-        if lanes == "both":
-            assert verified(signer.sign(root, key=key, cert=cert), certificate)
-        else:
-            with pytest.raises(KeyError):
-                signer.sign(root, key=key, cert=cert)
-    for unusual in (
-        lambda: signer.sign(parsed('<a Id="x"/>'), key=key),
-        lambda: signer.sign(parsed('<a id="x"/>'), key=key, reference_uri="x"),
-        lambda: signer.sign(root.getroottree(), key=key),
-        lambda: signer.sign(root, key=RemoteKey(key), cert=[certificate]),
-        lambda: signer.sign(parsed(f"<a>{PLACEHOLDER}</a>"), key=key),
-        lambda: make(INCLUSIVE).sign(root, key=key),
-        lambda: make_with(namespaces={"x": DS}).sign(root, key=key),
-        lambda: make_with(signature_annotators=[add_key_info, print]).sign(root, key=key),
-        lambda: make_with(signature_annotators=[]).sign(root, key=key),
-    ):
-        with pytest.raises(KeyError):
-            unusual()
-
-
-def make_with(**attributes):
-    signer = make()
-    for name, value in attributes.items():
-        setattr(signer, name, value)
-    return signer
-
-
-def test_lanes_that_are_none(monkeypatch):
-    monkeypatch.setenv("DUISIGN_LANES", "bytes")
-    with pytest.raises(InvalidInput) as caught:
-        make()
-    assert caught.value.code == "lanes"
-
-
-@pytest.mark.parametrize("name", ["\x01", "\ud800"])
-def test_what_is_wrong_with_the_document_comes_first(name, key, lanes):
-    assert refused(f'<a><ds:Signature xmlns:ds="{DS}"/></a>', key=key, key_name=name) == "signature-exists"
-    with pytest.raises(ValueError, match=r"."):
-        make().sign(parsed("<a/>"), key=key, key_name=name)
-
-
-def test_an_object_that_denies_its_id(key, certificate):
-    class Denying(etree.ElementBase):
-        def get(self, key, default=None):
-            return default
-
-    parser = etree.XMLParser()
-    parser.set_element_class_lookup(etree.ElementDefaultClassLookup(element=Denying))
-    root = etree.fromstring('<a Id="u"/>', parser)
-    assert root.get("Id") is None
-    signed = make().sign(root, key=key, cert=[certificate])
-    assert signed.find(f".//{{{DS}}}Reference").get("URI") == "#u"
 
 
 # Data
@@ -390,18 +232,6 @@ def test_duis_form_by_the_id_of_the_root(key, certificate):
 # Keys and certificates
 
 
-class RemoteKey:
-    """A key elsewhere: what signxml asks of one."""
-
-    key_size = 256
-
-    def __init__(self, key):
-        self._key = key
-
-    def sign(self, data, signature_algorithm):
-        return self._key.sign(data, signature_algorithm)
-
-
 class BrokenKey(RemoteKey):
     def __init__(self, answer):
         self._answer = answer
@@ -442,22 +272,6 @@ def test_a_key_elsewhere(key, certificate):
         assert refused(key=BrokenKey(answer), cert=[certificate]) == "key-signature"
 
 
-def test_a_key_of_the_callers_own_class_is_asked_once_and_for_octets(key, certificate):
-    """A subclass of cryptography's abstract class may hash by itself, whatever the algorithm says."""
-    asked = []
-
-    def sign(self, data, *, signature_algorithm):
-        asked.append(signature_algorithm)
-        return key.sign(data, ec.ECDSA(hashes.SHA256()))
-
-    rest = dict.fromkeys(ec.EllipticCurvePrivateKey.__abstractmethods__, None)
-    own = {"sign": sign, "public_key": lambda self: key.public_key(), "key_size": 256, "curve": ec.SECP256R1()}
-    mine = type("Mine", (ec.EllipticCurvePrivateKey,), rest | own)()
-    assert isinstance(mine, ec.EllipticCurvePrivateKey)
-    assert verified(make().sign(parsed("<a/>"), key=mine, cert=[certificate]), certificate)
-    assert [type(algorithm.algorithm) for algorithm in asked] == [hashes.SHA256]
-
-
 def test_what_a_key_elsewhere_raises_comes_through(certificate):
     class Gone(RemoteKey):
         def sign(self, data, signature_algorithm):
@@ -465,90 +279,6 @@ def test_what_a_key_elsewhere_raises_comes_through(certificate):
 
     with pytest.raises(ConnectionError):
         make().sign(parsed("<a/>"), key=Gone(None), cert=[certificate])
-
-
-def test_certificates_that_cannot_be_read(key, certificate):
-    der = certificate.public_bytes(serialization.Encoding.DER)
-    curve = bytes.fromhex("06082a8648ce3d030107")
-    unknown = der.replace(curve, curve[:-1] + b"\x7f")
-    assert refused(key=key, cert=[b64encode(unknown).decode()]) == "certificate-malformed"
-    rsa_key = rsa.generate_private_key(65537, 2048)
-    builder = x509.CertificateBuilder(certificate.issuer, certificate.subject, rsa_key.public_key(), 1)
-    validity = builder.not_valid_before(certificate.not_valid_before_utc)
-    other = validity.not_valid_after(certificate.not_valid_after_utc).sign(rsa_key, hashes.SHA256())
-    assert refused(key=RemoteKey(key), cert=[other]) == "certificate-malformed"
-
-
-@pytest.fixture
-def read(monkeypatch):
-    """The texts of the certificates that are read, from when on nothing is kept."""
-    read = []
-    load = certificate_chain._loaded
-    monkeypatch.setattr(certificate_chain, "_loaded", lambda body: read.append(body) or load(body))
-    certificate_chain._kept.cache_clear()
-    return read
-
-
-def test_certificates_are_read_once(key, certificate, read):
-    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    signer, root = make(), parsed("<a/>")
-    other = x509.load_der_x509_certificate(certificate.public_bytes(serialization.Encoding.DER))
-    for cert in (text, text.encode(), text, [text], [text.encode()], [certificate], [certificate], [other]):
-        signed = signer.sign(root, key=key, cert=cert)
-        for pinned in (text, certificate, other):
-            assert verified(signed, pinned)
-    # Of a bundle, of the text of one, of an object: read and kept each in its own way.
-    assert len(read) == 3
-
-
-def test_certificates_that_are_not_kept(key, certificate, smki, read, tmp_path):
-    text = certificate.public_bytes(serialization.Encoding.PEM).decode()
-    signer, root = make(), parsed("<a/>")
-
-    class Text(str):
-        __slots__ = ()
-
-    for cert in (text + pem(key).decode(), pem(key) + text.encode(), [text + pem(key).decode()], text + " " * 8192):
-        for _ in range(2):
-            before = len(read)
-            signed = signer.sign(root, key=key, cert=cert)
-            assert len(read) == before + 1
-    for pinned in (pem(key) + text.encode(), Text(text), text + " " * 8192):
-        before = len(read)
-        assert verified(signed, pinned)
-        assert verified(signed, pinned)
-        assert len(read) == before + 2
-    # Those of messages.
-    before, kept = len(read), certificate_chain._kept.cache_info().currsize
-    authorities = tmp_path / "ca.pem"
-    authorities.write_bytes(smki.root.certificate_pem())
-    with pytest.raises(InvalidCertificate):
-        verified(signed, None, ca_pem_file=authorities)
-    assert len(read) == before + 1
-    # A refusal.
-    for _ in range(2):
-        with pytest.raises(InvalidInput):
-            signer.sign(root, key=key, cert="MII=")
-    assert certificate_chain._kept.cache_info().currsize == kept
-
-
-def test_the_object_that_was_given_is_what_annotators_are_told(key, certificate):
-    other = x509.load_der_x509_certificate(certificate.public_bytes(serialization.Encoding.DER))
-    told = []
-    signer = make()
-    signer.signature_annotators.append(lambda sig_root, signing_settings: told.append(signing_settings.cert_chain[0]))
-    for one in (certificate, other):
-        signer.sign(parsed("<a/>"), key=key, cert=[one])
-    assert told[0] is certificate
-    assert told[1] is other
-
-
-def test_the_first_certificate_holds_the_key(key, certificate, smki):
-    other = smki.dcc.certificate
-    assert refused(key=key, cert=[other]) == "key-certificate-mismatch"
-    assert refused(key=key, cert=[other, certificate]) == "key-certificate-mismatch"
-    signed = make().sign(parsed("<a/>"), key=key, cert=[certificate, other])
-    assert len(signed.findall(".//{*}X509Certificate")) == 2
 
 
 # Annotators

@@ -1,4 +1,4 @@
-"""signxml, in two forms: as its documentation calls it, and as fast as it can be used.
+"""signxml, in two forms: as its documentation calls it, and as fast as it can be used; and duisign's drop-in for it.
 
 It signs in its own profile, having no other, and verifies the DUIS profile when told to. Its signer takes an element
 and gives one, so parsing and writing belong to the job, as for its users.
@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from functools import partial
 from importlib.metadata import version
+from types import ModuleType
 
 import signxml
 from cryptography import x509
 from lxml import etree
 
+import duisign.signxml
 from adapters.key_info import key_info
 from duisign.testing import Identity
 from task import Call, Task, UnsupportedError
 
 SIGNXML = "signxml"
 SIGNXML_PREPARED = "signxml, prepared"
+DROP_IN = "duisign.signxml"
 
 
 class Signxml:
@@ -32,7 +35,7 @@ class Signxml:
 
     def signing(self, task: Task) -> Call:
         certificate = task.identity.certificate_pem().decode()
-        return _signing(task, {"cert": certificate})
+        return _signing(signxml, task, {"cert": certificate})
 
     def verifying(self, identity: Identity, signed: bytes) -> Call:
         return _verifying(identity.certificate_pem().decode(), signed)
@@ -48,7 +51,7 @@ class PreparedSignxml:
     version = version("signxml")
 
     def signing(self, task: Task) -> Call:
-        return _signing(task, {"key_info": etree.fromstring(key_info(task.identity, declare=True))})
+        return _signing(signxml, task, {"key_info": etree.fromstring(key_info(task.identity, declare=True))})
 
     def verifying(self, identity: Identity, signed: bytes) -> Call:
         return _verifying(identity.certificate, signed)
@@ -57,11 +60,28 @@ class PreparedSignxml:
         raise UnsupportedError("it leaves that to lxml")
 
 
-def _signing(task: Task, names_signer: dict[str, object]) -> Call:
-    signer = signxml.XMLSigner(
-        signature_algorithm=signxml.SignatureMethod.ECDSA_SHA256,
-        digest_algorithm=signxml.DigestAlgorithm.SHA256,
-        c14n_algorithm=signxml.CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
+class DropIn:
+    """duisign's, called as signxml's documentation calls it."""
+
+    name = DROP_IN
+    version = version("duisign")
+
+    def signing(self, task: Task) -> Call:
+        certificate = task.identity.certificate_pem().decode()
+        return _signing(duisign.signxml, task, {"cert": certificate})
+
+    def verifying(self, identity: Identity, signed: bytes) -> Call:
+        return partial(duisign.signxml.XMLVerifier().verify, signed, x509_cert=identity.certificate_pem().decode())
+
+    def canonicalizing(self, document: bytes) -> Call:
+        raise UnsupportedError("as signxml, it leaves that to lxml")
+
+
+def _signing(library: ModuleType, task: Task, names_signer: dict[str, object]) -> Call:
+    signer = library.XMLSigner(
+        signature_algorithm=library.SignatureMethod.ECDSA_SHA256,
+        digest_algorithm=library.DigestAlgorithm.SHA256,
+        c14n_algorithm=library.CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0,
     )
     key, document, parser = task.identity.private_key, task.bare_to_sign(), _parser()
 

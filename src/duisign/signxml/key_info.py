@@ -123,14 +123,14 @@ def written_key_info(annotators: tuple[Callable[..., object], ...], settings: Si
     # An empty text is not the same as none, and an element of the caller's may be anything.
     if settings.key_name == "" or settings.key_info is not None:
         return None
-    if settings.shown is None or len(settings.shown) > 1 or len(annotators) > len(_OWN):
+    says_more = settings.key_name is not None or settings.always_add_key_value
+    if says_more or settings.shown is None or len(settings.shown) > 1 or len(annotators) > len(_OWN):
         return _written(annotators, settings)
-    if settings.key_name is not None or settings.always_add_key_value:
-        return _written(annotators, settings)
-    (shown,) = settings.shown
-    found = shown.key_infos.get(annotators)
+    # What is said of one certificate alone, by not too many, is kept with it.
+    key_infos = settings.shown[0].key_infos
+    found = key_infos.get(annotators)
     if found is None:
-        found = shown.key_infos[annotators] = _written(annotators, settings)
+        found = key_infos[annotators] = _written(annotators, settings)
     return found
 
 

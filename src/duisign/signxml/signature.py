@@ -84,6 +84,11 @@ class Signature:
         except DuisignError as error:
             raise invalid_input(error) from None
 
+    def digest_holds(self, octets: bytes) -> bool:
+        """Whether DigestValue is the digest of these signed octets."""
+        # The engine has made it with the octets.
+        return sha256(octets).digest() == self.digest_value if self.read is None else self.read.digest_holds()
+
     def _octets_without(self) -> bytes:
         method = self.transform or CanonicalizationMethod.CANONICAL_XML_1_0
         element, parent = self.element, self.root

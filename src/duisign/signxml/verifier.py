@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 import cryptography.exceptions
@@ -268,7 +267,7 @@ def _signed(signature: Signature, key: ec.EllipticCurvePublicKey) -> VerifyResul
     """The result, if the digest is right; raises InvalidDigest, InvalidInput."""
     signature_xml = own_tree(signature.element)[0]
     octets = signature.signed_octets()
-    if sha256(octets).digest() != signature.digest_value:
+    if not signature.digest_holds(octets):
         raise InvalidDigest(
             "digest-mismatch", "Digest mismatch for reference 0: the document is not the one that was signed."
         )
