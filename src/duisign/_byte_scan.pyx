@@ -12,8 +12,9 @@ from duisign._byte_tag cimport (
 )
 from duisign._byte_text cimport (
     DOCTYPE, MALFORMED, MOST_AROUND, MOST_ATTRIBUTES, MOST_BINDINGS, SIGNATURE, TOO_DEEP, TOO_LARGE, TOO_MANY,
-    Attribute, begins, between, declined, duisign_same, duisign_scan_name, duisign_scan_text, duisign_skip_space, flush,
-    keep_word, read_cdata, read_comment, read_declaration, read_instruction, read_text,
+    Attribute, begins, between, declared_prefix, declined, duisign_same, duisign_scan_name, duisign_scan_text,
+    duisign_skip_space, flush, keep_word, name_of, read_cdata, read_comment, read_declaration, read_instruction,
+    read_text, value_of,
 )
 from duisign._octets cimport DIGEST_BLOCK, octets_discard, octets_free, octets_keep, octets_open, put_octet
 from duisign._pointers cimport pointers_free, pointers_open
@@ -89,13 +90,13 @@ cdef bint check_for_parser(Scan* scan) noexcept nogil:
     if not keep_word(lane, lane.name):
         return False
     for index in range(lane.attributes.count):
-        if not keep_word(lane, lane.attributes.items[index].name):
+        if not keep_word(lane, name_of(&lane.attributes.items[index])):
             return False
-        if lane.attributes.items[index].prefix.length:
+        if lane.attributes.items[index].prefix_length:
             looked_for += 1
     for index in range(lane.declarations.count):
         declaration = &lane.declarations.items[index]
-        if not keep_word(lane, declaration.prefix) or not keep_word(lane, declaration.uri):
+        if not keep_word(lane, declared_prefix(declaration)) or not keep_word(lane, value_of(declaration)):
             return False
     scan.around += looked_for * (scan.depth + lane.in_scope.count)
     return scan.around <= scan.most_around or declined(lane, TOO_MANY)

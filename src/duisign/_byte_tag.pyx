@@ -13,8 +13,8 @@ from duisign._bindings cimport (
 )
 from duisign._byte_text cimport (
     INLINE_ATTRIBUTES, LONGEST_NAME, MALFORMED, NAME, NAMESPACE, XML_ATTRIBUTE, Attribute, Attributes, Lane, between,
-    declined, duisign_scan_name, duisign_scan_value, duisign_skip_space, flush, is_space, put_value, read_name,
-    read_value, starts_name,
+    declared_prefix, declined, duisign_scan_name, duisign_scan_value, duisign_skip_space, flush, is_space, local_of,
+    prefix_of, put_value, read_name, read_value, starts_name, value_of,
 )
 from duisign._octets cimport put, put_octet
 from duisign._pointers cimport Key, Order, are_many, item_ahead, pointers_add, pointers_sort, prefetch
@@ -103,8 +103,8 @@ cdef bint is_plain_uri(const Lane* lane, Text uri) noexcept nogil:
 
 cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
     """Bring a declaration into scope (but for a parser, not one that repeats what holds); False if it is declined."""
-    cdef Text prefix = declaration.prefix
-    cdef Text uri = declaration.uri
+    cdef Text prefix = declared_prefix(declaration)
+    cdef Text uri = value_of(declaration)
     if prefix.length >= 3 and memcmp(prefix.octets, b"xml", 3) == 0:
         return declined(lane, NAMESPACE)
     if uri.length == 0:
@@ -120,7 +120,7 @@ cdef bint declare(Lane* lane, const Attribute* declaration) noexcept nogil:
 
 
 cdef int by_declared_prefix(const void* left, const void* right) noexcept nogil:
-    return ordered((<const Attribute*> left).prefix, (<const Attribute*> right).prefix)
+    return ordered(declared_prefix(<const Attribute*> left), declared_prefix(<const Attribute*> right))
 
 
 cdef int by_bound_prefix(const void* left, const void* right) noexcept nogil:
@@ -132,11 +132,11 @@ cdef int by_expanded_name(const void* left, const void* right) noexcept nogil:
     cdef int order = ordered((<const Attribute*> left).uri, (<const Attribute*> right).uri)
     if order != 0:
         return order
-    return ordered((<const Attribute*> left).local, (<const Attribute*> right).local)
+    return ordered(local_of(<const Attribute*> left), local_of(<const Attribute*> right))
 
 
 cdef unsigned long long declared_prefix_key(const void* item) noexcept nogil:
-    return text_key((<const Attribute*> item).prefix)
+    return text_key(declared_prefix(<const Attribute*> item))
 
 
 cdef unsigned long long bound_prefix_key(const void* item) noexcept nogil:
@@ -144,7 +144,7 @@ cdef unsigned long long bound_prefix_key(const void* item) noexcept nogil:
 
 
 cdef unsigned long long attribute_key(const void* item) noexcept nogil:
-    return expanded_name_key((<const Attribute*> item).uri, (<const Attribute*> item).local)
+    return expanded_name_key((<const Attribute*> item).uri, local_of(<const Attribute*> item))
 
 
 cdef void sort_attributes(Lane* lane, Attributes* array, Order order, Key key) noexcept nogil:
@@ -225,12 +225,12 @@ cdef void put_attributes(Lane* lane) noexcept nogil:
     for index in range(lane.sorted.count):
         if are_many(&lane.sorted):
             # The value stands behind the name.
-            prefetch((<const Attribute*> item_ahead(&lane.sorted, index)).name.octets)
+            prefetch((<const Attribute*> item_ahead(&lane.sorted, index)).name)
         attribute = <const Attribute*> lane.sorted.items[index]
         put_octet(lane.out, c" ")
-        put(lane.out, attribute.name.octets, attribute.name.length)
+        put(lane.out, attribute.name, attribute.name_length)
         put(lane.out, b'="', 2)
-        put_value(lane, attribute.value)
+        put_value(lane, value_of(attribute))
         put_octet(lane.out, c'"')
 
 
@@ -276,16 +276,12 @@ cdef const unsigned char* read_attributes(Lane* lane, const unsigned char* at, b
         attribute = new_attribute(&lane.declarations if is_declaration else &lane.attributes)
         if attribute == NULL:
             return NULL
-        attribute.name = name
-        attribute.local = local
-        attribute.value = value
+        attribute.name, attribute.name_length = name.octets, <unsigned short> name.length
+        attribute.prefix_length = <unsigned short> prefix.length
+        attribute.value, attribute.value_length = value.octets, value.length
         attribute.uri = between(name.octets, name.octets)
-        attribute.prefix = prefix
-        if is_declaration:
-            attribute.prefix = local if prefix.length else attribute.uri
-            attribute.uri = value
-            if lane.attributes.count:
-                as_it_is[0] = False
+        if is_declaration and lane.attributes.count:
+            as_it_is[0] = False
 
 
 cdef bint is_in_order(const Attributes* array, Order order) noexcept nogil:
@@ -405,7 +401,7 @@ cdef bint read_start_tag(Lane* lane) noexcept nogil:
     lane.is_signature = is_signature(lane, prefix, uri)
     for index in range(lane.attributes.count):
         attribute = &lane.attributes.items[index]
-        if attribute.prefix.length and not resolve(lane, attribute.prefix, &attribute.uri, &to_render):
+        if attribute.prefix_length and not resolve(lane, prefix_of(attribute), &attribute.uri, &to_render):
             return False
     if not is_in_order(&lane.attributes, by_expanded_name):
         as_it_is = False
@@ -422,8 +418,8 @@ cdef bint read_start_tag(Lane* lane) noexcept nogil:
         render(lane, prefix, uri)
         for index in range(lane.attributes.count):
             attribute = &lane.attributes.items[index]
-            if attribute.prefix.length:
-                render(lane, attribute.prefix, attribute.uri)
+            if attribute.prefix_length:
+                render(lane, prefix_of(attribute), attribute.uri)
         if lane.rendered.count != rendered:
             lane.known = False
             put_namespaces(lane, &lane.rendered, rendered)
@@ -444,6 +440,6 @@ cdef bint binds_ds_to_xmldsig(const Lane* lane) noexcept nogil:
     """Whether the start tag read last binds the prefix ds to XMLDSig itself."""
     cdef int index
     for index in range(lane.declarations.count):
-        if not differ(lane.declarations.items[index].prefix, text_of(b"ds")):
-            return not differ(lane.declarations.items[index].uri, text_of(DSIG))
+        if not differ(declared_prefix(&lane.declarations.items[index]), text_of(b"ds")):
+            return not differ(value_of(&lane.declarations.items[index]), text_of(DSIG))
     return False

@@ -54,16 +54,17 @@ cdef enum:
     INLINE_ATTRIBUTES = 6
 
 
+# An attribute or a declaration, in few octets, since an element may have a million: what is written of it comes first.
 cdef struct Attribute:
-    # qualified name
-    Text name
-    # "" without prefix; of a declaration, what it binds
-    Text prefix
-    Text local
-    # namespace URI; of a declaration, what it binds to
-    Text uri
+    # qualified name; its length is up to LONGEST_NAME, that of its prefix 0 without one
+    const unsigned char* name
+    unsigned short name_length
+    unsigned short prefix_length
     # between the quotes, as it is written
-    Text value
+    const unsigned char* value
+    size_t value_length
+    # namespace URI; empty without prefix, and of a declaration
+    Text uri
 
 
 cdef struct Attributes:
@@ -122,6 +123,29 @@ cdef inline Text between(const unsigned char* start, const unsigned char* end) n
     text.octets = start
     text.length = end - start
     return text
+
+
+cdef inline Text name_of(const Attribute* attribute) noexcept nogil:
+    return between(attribute.name, attribute.name + attribute.name_length)
+
+
+cdef inline Text prefix_of(const Attribute* attribute) noexcept nogil:
+    return between(attribute.name, attribute.name + attribute.prefix_length)
+
+
+cdef inline Text local_of(const Attribute* attribute) noexcept nogil:
+    # A colon stands behind a prefix.
+    cdef size_t before = attribute.prefix_length + 1 if attribute.prefix_length else 0
+    return between(attribute.name + before, attribute.name + attribute.name_length)
+
+
+cdef inline Text value_of(const Attribute* attribute) noexcept nogil:
+    return between(attribute.value, attribute.value + attribute.value_length)
+
+
+cdef inline Text declared_prefix(const Attribute* declaration) noexcept nogil:
+    """What a declaration binds: of xmlns nothing, of xmlns:ds the prefix ds."""
+    return local_of(declaration) if declaration.prefix_length else prefix_of(declaration)
 
 
 cdef inline bint starts_name(unsigned char octet) noexcept nogil:
