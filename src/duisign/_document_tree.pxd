@@ -8,8 +8,9 @@ from duisign._tree_builder cimport Block
 
 
 cdef enum:
-    # Octets of a document whose parse or walk takes long enough to be worth giving up the GIL for.
-    LONG_TREE = 8192
+    # Octets of a document whose parse or walk is worth giving up the GIL for, though it takes but some microseconds.
+    # Where it was held for documents of up to 8 KiB, two threads took longer than one.
+    LONG_TREE = 512
     # Octets that libxml2's parser wants at hand: INPUT_CHUNK of its parserInternals.h.
     INPUT_CHUNK = 250
     # Octets of memory that a tree and what is made of it may take per octet of the document, but for hostile ones.
