@@ -337,10 +337,10 @@ class TestReadAhead:
         monkeypatch.setattr("duisign.work.time.perf_counter", lambda: now / 1e6)
         feed = _Feed(items(), len, None)
         for size in (1, 2, 4, 8, 16, 32, 64, 128, 128):
-            assert len(feed.take(1000, 1, False)) == min(size, length)
+            assert len(feed.take(1000, False)) == min(size, length)
             assert feed.slow == (size >= length < 128)
 
-    @pytest.mark.parametrize(("microseconds", "most"), [(0, 128), (20, 128), (100, 80), (900, 8), (1100, 1)])
+    @pytest.mark.parametrize(("microseconds", "most"), [(0, 128), (20, 100), (100, 20), (900, 2), (1100, 1)])
     def test_a_chunk_takes_some_milliseconds(self, monkeypatch, microseconds, most):
         now = 0
 
@@ -354,7 +354,47 @@ class TestReadAhead:
         work.waiting.append((0, list(range(10))))
         assert work.work_one()
         assert work.most == most
+        assert work.least == max(1, most // 8)
         assert work.long == (most == 1)
+
+    @pytest.mark.parametrize(("least", "lengths"), [(1, [7, 5, 4, 3, 2, 1, 1, 1, 1, 1, 1, 1]), (6, [7, 6, 6, 6, 3])])
+    def test_what_nobody_has_begun_is_shared_out_at_last(self, least, lengths):
+        work = _Work(str, None, lambda *result: result, 1)
+        work.waiting.extend([(100, list(range(100, 108))), (108, [108]), (109, list(range(109, 128)))])
+        work.least = least
+        cuts = work.share_out(4)
+        assert [length for _, length in cuts] == lengths
+        assert [(first, len(items)) for first, items in work.waiting] == cuts
+        assert [item for _, items in work.waiting for item in items] == list(range(100, 128))
+        assert all(first == items[0] for first, items in work.waiting)
+        work.waiting.clear()
+        assert work.share_out(4) == []
+
+    @pytest.mark.parametrize("source", [list, iter])
+    @pytest.mark.parametrize("count", [0, 1, 30, 1000])
+    def test_it_is_shared_out_once_when_the_last_item_is_taken(self, monkeypatch, source, count):
+        shared, taken = [], []
+        share_out = _Work.share_out
+
+        def items():
+            for index in range(count):
+                taken.append(index)
+                yield index
+
+        def watched(work, shares):
+            assert source is list or len(taken) == count
+            cuts = share_out(work, shares)
+            shared.append((shares, cuts))
+            return cuts
+
+        monkeypatch.setattr(_Work, "share_out", watched)
+        results = results_in_order(
+            str, lambda *result: result, list(range(count)) if source is list else items(), 2, weigh=lambda item: 1
+        )
+        assert [index for index, _, _ in results] == list(range(count))
+        [(shares, cuts)] = shared
+        assert shares == 4
+        assert not cuts or sum(cuts[-1]) == count
 
     def test_nobody_waits_for_what_was_finished_in_between(self):
         work = _Work(str, None, lambda *result: result, 1)

@@ -12,6 +12,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
+from itertools import chain
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
@@ -44,8 +46,11 @@ _LONG_SECONDS = 0.001
 """Seconds. A call that takes longer waits for a key or a disk more than it computes: chunks would only keep it from
 other threads."""
 
-_CHUNK_SECONDS = 0.008
+_CHUNK_SECONDS = 0.002
 """Seconds that a chunk may take, as far as the last one tells: so long its results, or an end, may be waited for."""
+
+_LEAST_SHARE = 8
+"""One of so many parts of what may make a chunk is worth one at last, when no more items come."""
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -123,13 +128,11 @@ class _Feed(Generic[_Item]):
     """The items, in chunks. `open`: there may be more. `failure`: what iterating them raised, which closed it.
 
     Of the chunk taken last, `octets`: its weight; `slow`: it was cut short because its items come slowly; `dry`:
-    because the next one is not at hand. `most`: items of a chunk, to be set. `sized`: it is known how many there are,
-    so that chunks are not larger than a share of them.
+    because the next one is not at hand. `most`: items of a chunk, to be set. `sized`: it is known how many there are.
     """
 
     __slots__ = (
         "_at_hand",
-        "_left",
         "_size",
         "_weigh",
         "dry",
@@ -148,9 +151,7 @@ class _Feed(Generic[_Item]):
         self.iterator: Iterator[_Item] = iter(items)
         self._weigh = weigh
         self._at_hand = at_hand
-        # Items that are left, as far as the iterator tells; else 0 or less.
-        self._left = length_hint(self.iterator)
-        self.sized = self._left > 0
+        self.sized = length_hint(self.iterator) > 0
         # Small at first: all workers begin at once, and the first result comes soon.
         self._size = 1
         self.open = True
@@ -159,15 +160,9 @@ class _Feed(Generic[_Item]):
         self.most = CHUNK_DOCUMENTS
         self.slow = self.dry = False
 
-    def take(self, most: int, shares: int, awaited: bool) -> list[_Item]:
-        """The next chunk, at most `most` items, and no more than one of `shares` of what is left.
-
-        `awaited`: earlier results are not out yet.
-        """
+    def take(self, most: int, awaited: bool) -> list[_Item]:
+        """The next chunk, at most `most` items. `awaited`: earlier results are not out yet."""
         size = min(self._size, most, self.most)
-        if self._left > 0:
-            # Small at last too: all workers end at once.
-            size = max(1, min(size, self._left // shares))
         if self.most > 1:
             self._size = min(2 * self._size, CHUNK_DOCUMENTS)
         self.octets = 0
@@ -190,7 +185,6 @@ class _Feed(Generic[_Item]):
         except Exception as failure:  # noqa: BLE001 - raised behind the results of what came before it
             self.open = False
             self.failure = failure
-        self._left -= len(items)
         return items
 
 
@@ -215,7 +209,8 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     `waiting`: chunks that nobody has begun. `_resting`: an entry for each thread that has nothing to do. Taking from
     these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
-    `long`: each call takes long, as far as the caller's thread knows; `most`: how many of them make a chunk.
+    `long`: each call takes long, as far as the caller's thread knows; `most`: how many of them make a chunk; `least`:
+    how many of them are worth one at last.
     """
 
     __slots__ = (
@@ -229,6 +224,7 @@ class _Work(Generic[_Item, _Value, _Result]):
         "_resting",
         "_stopped",
         "_threads",
+        "least",
         "long",
         "most",
         "waiting",
@@ -255,6 +251,7 @@ class _Work(Generic[_Item, _Value, _Result]):
         self._ready = threading.Event()
         self.long = False
         self.most = CHUNK_DOCUMENTS
+        self.least = 1
 
     def is_finished(self, first: int) -> bool:
         """Whether the results of a chunk are there."""
@@ -278,9 +275,31 @@ class _Work(Generic[_Item, _Value, _Result]):
             self.most = 1
         else:
             self.most = int(_CHUNK_SECONDS / max(seconds, _CHUNK_SECONDS / CHUNK_DOCUMENTS))
+        self.least = max(1, self.most // _LEAST_SHARE)
         if failed is not None and not isinstance(failed.failure, Exception):
             raise _taken_failure(failed)
         return True
+
+    def share_out(self, shares: int) -> list[tuple[int, int]]:
+        """Cut the chunks that nobody has begun, the last ones, into ever smaller ones, so that all workers end at once.
+
+        Each is one of so many shares of what is left. Returns the index of its first item and the length of each.
+        """
+        first = 0
+        chunks: deque[list[_Item]] = deque()
+        with suppress(IndexError):
+            while True:
+                first, items = self.waiting.pop()
+                chunks.appendleft(items)
+        left = list(chain.from_iterable(chunks))
+        cuts: list[tuple[int, int]] = []
+        start = 0
+        while start < len(left):
+            chunk = left[start : start + max(self.least, (len(left) - start) // shares)]
+            self.waiting.append((first + start, chunk))
+            cuts.append((first + start, len(chunk)))
+            start += len(chunk)
+        return cuts
 
     def hand_over(self) -> None:
         """Have threads that have nothing to do work off the chunks that wait."""
@@ -367,7 +386,7 @@ def _results_of_several(
     # First index, length and octets of each chunk whose results are not out yet.
     pending: deque[tuple[int, int, int]] = deque()
     taken = ahead = octets = 0
-    hold = False
+    hold = shared = False
     # Not many documents yet, which take no time; and none of which it is known how long it takes, among who knows how
     # many.
     few = True
@@ -381,7 +400,7 @@ def _results_of_several(
                 and ahead < READ_AHEAD_DOCUMENTS * workers
                 and octets < READ_AHEAD_OCTETS * workers
             ):
-                items = feed.take(READ_AHEAD_DOCUMENTS * workers - ahead, 2 * workers, bool(pending))
+                items = feed.take(READ_AHEAD_DOCUMENTS * workers - ahead, bool(pending))
                 if items:
                     pending.append((taken, len(items), feed.octets))
                     work.waiting.append((taken, items))
@@ -396,6 +415,13 @@ def _results_of_several(
                     break
                 if feed.slow and not few:
                     work.hand_over()
+            if not feed.open and not shared:
+                shared = True
+                cuts = work.share_out(2 * workers)
+                while cuts and pending and pending[-1][0] >= cuts[0][0]:
+                    pending.pop()
+                # No more is taken: their octets do not matter.
+                pending.extend((first, length, 0) for first, length in cuts)
             if not few or work.long:
                 work.hand_over()
             if not pending:
