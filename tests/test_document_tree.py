@@ -355,7 +355,7 @@ class Remaker:
 @pytest.mark.parametrize("octets", SIZES)
 def test_a_finalizer_that_makes_trees_changes_none(octets):
     document = many(b"<b>t</b>", octets)
-    expected = canonicalize_document(DocumentReader().parse(document), 0, (), 10)
+    expected = canonicalize_document(DocumentReader().parse(document), 0, (), 10, len(document))
     before, made = gc.get_threshold(), Remaker.made
     gc.collect()
     gc.disable()
@@ -367,7 +367,7 @@ def test_a_finalizer_that_makes_trees_changes_none(octets):
             # Nothing else is made in between, for which the collector would run.
             tree = document_tree(document)
             gc.disable()
-            assert canonicalize_document(tree, 0, (), 10) == expected
+            assert canonicalize_document(tree, 0, (), 10, len(document)) == expected
         gc.collect()
         assert Remaker.made == made + 30
     finally:
@@ -385,7 +385,7 @@ class TestReaders:
             tree, found = reader.tree(document)
             assert found is is_utf8
             assert isinstance(tree, DocumentTree) is (is_utf8 and BY_LIBXML2)
-            assert canonicalize_document(tree, 0, (), 10) == b"<a></a>"
+            assert canonicalize_document(tree, 0, (), 10, 0) == b"<a></a>"
 
     @pytest.mark.parametrize(
         "document", [b"<a", b"<p:a/>", b"<!DOCTYPE a><a/>", b"<a>&e;</a>", b"<a/>" + b" " * 100, "<a/>", b"\xff\xfe<"]
@@ -418,7 +418,7 @@ class TestObjects:
 
     @pytest.mark.parametrize("nothing", [DocumentTree.__new__(DocumentTree), None, "<a/>", 1])
     def test_that_are_no_tree_are_refused(self, nothing):
-        for call in (lambda: message_facts(nothing), lambda: canonicalize_document(nothing, 0, (), 10)):
+        for call in (lambda: message_facts(nothing), lambda: canonicalize_document(nothing, 0, (), 10, 0)):
             with pytest.raises(duisign.DocumentError) as caught:
                 call()
             assert caught.value.code == "wrong-type"

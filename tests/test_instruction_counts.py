@@ -20,7 +20,7 @@ SECONDS = 300
 TOOLS = {"python": "3.11 of May", "lxml": "6.1.3", "compiler": "GCC 12"}
 COMMITTED = {
     "toolchain": TOOLS,
-    "figures": {"sign 1 KB": {"duisign": 10_000, "lxml": 100_000, "python": 20_000, "nothing": 0}},
+    "figures": {"sign 1 KB": {"duisign": 10_000, "lxml": 100_000, "python": 20_000, "nothing": 0, "releases": 2}},
 }
 
 DUMP = """# callgrind format
@@ -37,6 +37,10 @@ cob=(2) /lib/libc.so.6
 cfn=(2) memcpy
 calls=3 0
 0 5000
+cob=(3) /bin/python3.11
+cfn=(4) PyEval_SaveThread
+calls=5 0
+0 40
 +1 20
 
 ob=(2)
@@ -46,6 +50,14 @@ fn=(2)
 ob=(1)
 fn=(3) end
 * 3
+cob=(3)
+cfn=(4)
+calls=2 0
+0 16
+
+ob=(3)
+fn=(4)
+0 56
 """
 
 
@@ -54,9 +66,10 @@ def figures(**changes):
 
 
 def test_a_dump_is_read_by_object_without_what_calls_cost():
-    name, found = instructions.read_dump(DUMP.splitlines())
+    name, found, releases = instructions.read_dump(DUMP.splitlines())
     assert name == "sign 0.6 KB, 20"
-    assert found == {"/site-packages/duisign/_tree_lane.so": 123, "/lib/libc.so.6": 5000}
+    assert found == {"/site-packages/duisign/_tree_lane.so": 123, "/lib/libc.so.6": 5000, "/bin/python3.11": 56}
+    assert releases == 7
 
 
 @pytest.mark.parametrize(
@@ -80,6 +93,14 @@ def test_less_does_not_fail(changes):
     assert instructions.problems(COMMITTED, figures(**changes), TOOLS) == []
 
 
+@pytest.mark.parametrize("releases", [0, 1, 3])
+def test_any_other_number_of_times_that_the_lock_is_let_go_fails(releases):
+    tools = {**TOOLS, "python": "3.11 of June"}
+    (sentence,) = instructions.problems(COMMITTED, figures(releases=releases), tools)
+    assert f"2 times and now does {releases} times" in sentence
+    assert instructions.UPDATE in sentence
+
+
 def test_another_interpreter_is_not_compared_and_other_tools_are_told():
     tools = {**TOOLS, "python": "3.11 of June", "compiler": "GCC 13"}
     assert instructions.problems(COMMITTED, figures(python=90_000), tools) == []
@@ -97,7 +118,7 @@ def test_a_workload_without_a_figure_fails():
 def test_the_committed_figures_are_of_all_workloads():
     committed = json.loads(instructions.FIGURES.read_text())
     assert set(committed["figures"]) == set(instructions.workloads())
-    assert all(set(parts) == {"duisign", "lxml", "python"} for parts in committed["figures"].values())
+    assert all(set(parts) == {"duisign", "lxml", "python", "releases"} for parts in committed["figures"].values())
     signing = [name for name in committed["figures"] if name.startswith("sign ")]
     assert {name.split(", ")[1] for name in signing} == set(instructions.LANES)
 
@@ -132,10 +153,13 @@ def test_a_call_that_is_three_percent_longer_fails(tmp_path):
     cost = {name: committed["figures"][name]["duisign"] for name in (workload, extra)}
     # What is called more often is Python too, and no part of this test.
     committed["toolchain"]["python"] = "another"
-    path.write_text(json.dumps(committed))
+    releases = {name: committed["figures"][name]["releases"] for name in (workload, extra)}
 
     def with_growth(share):
         times = math.ceil(share * cost[workload] / cost[extra])
+        # These are counted to the last one.
+        committed["figures"][workload]["releases"] = releases[workload] + times * releases[extra]
+        path.write_text(json.dumps(committed))
         document = bytes.fromhex((tmp_path / "document.hex").read_text())
         (tmp_path / "sitecustomize.py").write_text(SLOWER.format(times=times, extra=document))
         return counted(path, workload, environment={"PYTHONPATH": str(tmp_path)})

@@ -276,7 +276,10 @@ class TestProportion:
         document = f"<r xmlns:a='u:{'A' * 2000}'>{'<a:b/>' * 20_000}{self.SIGNATURE}</r>".encode()
         assert error_of(verifier.verify, document).code == "canonical-form-too-large"
         strict = duisign.Signer(smki.user.private_key, smki.user.certificate, profile=duisign.Profile.SIGNXML)
-        assert error_of(strict.sign, document.replace(self.SIGNATURE.encode(), b"")).code == "canonical-form-too-large"
+        unsigned = document.replace(self.SIGNATURE.encode(), b"")
+        assert error_of(strict.sign, unsigned).code == "canonical-form-too-large"
+        exclusive = CanonicalizationMethod.EXCLUSIVE_C14N_1_0
+        assert error_of(lambda d: duisign.canonicalize(d, exclusive), unsigned).code == "canonical-form-too-large"
 
     @pytest.mark.timed
     def test_time_grows_with_the_size(self):

@@ -297,7 +297,7 @@ cdef bytes canonical(
 
 
 cdef object canonical_source(
-    object element, bint document, int algorithm, tuple inclusive_prefixes, int max_depth,
+    object element, bint document, int algorithm, tuple inclusive_prefixes, int max_depth, Py_ssize_t size,
 ):
     cdef xmlNode* node = root_node(element)
     if node == NULL or node.type != XML_ELEMENT_NODE:
@@ -305,19 +305,22 @@ cdef object canonical_source(
     if node.doc == NULL or node.doc.intSubset != NULL or node.doc.extSubset != NULL:
         raise doctype_error()
     return canonical(
-        <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, 0, False, NULL,
+        <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, size, False, NULL,
         True, False,
     )
 
 
-def canonicalize_document(root, int algorithm, tuple inclusive_prefixes, int max_depth):
-    """The canonical octets of the whole document that an lxml element or DocumentTree belongs to."""
-    return canonical_source(root, True, algorithm, inclusive_prefixes, max_depth)
+def canonicalize_document(root, int algorithm, tuple inclusive_prefixes, int max_depth, Py_ssize_t size):
+    """The canonical octets of the whole document that an lxml element or DocumentTree belongs to.
+
+    `size`: octets of the document; 0 if that is not known.
+    """
+    return canonical_source(root, True, algorithm, inclusive_prefixes, max_depth, size)
 
 
 def canonicalize_element(element, int algorithm, tuple inclusive_prefixes, int max_depth):
     """The canonical octets of the subtree of an lxml element, in the context of its document."""
-    return canonical_source(element, False, algorithm, inclusive_prefixes, max_depth)
+    return canonical_source(element, False, algorithm, inclusive_prefixes, max_depth, 0)
 
 
 def check_libxml2():

@@ -40,7 +40,8 @@ def canonicalize(
     `CanonicalizationMethod` or its URI. `inclusive_prefixes`: the InclusiveNamespaces PrefixList of Exclusive C14N,
     with ``#default`` for the default namespace.
 
-    Raises ConfigurationError (unknown algorithm, bad prefixes), DocumentError, CanonicalizationError.
+    Raises ConfigurationError (unknown algorithm, bad prefixes), DocumentError, CanonicalizationError (there is no such
+    form, or it is out of proportion to the document, or for a tree to the longest one that is read).
     """
     try:
         number = _NUMBERS[algorithm]
@@ -59,9 +60,9 @@ def canonicalize(
         root = source.getroot()
         if root is None or root.getparent() is not None:
             raise DocumentError("wrong-type", "The tree is not a whole document: pass its element instead.")
-        return canonicalize_document(root, number, prefixes, max_depth)
+        return canonicalize_document(root, number, prefixes, max_depth, 0)
     reader = _READER if max_depth == MAX_DEPTH else DocumentReader(max_depth=max_depth)
-    return canonicalize_document(reader.tree(source)[0], number, prefixes, max_depth)
+    return canonicalize_document(reader.tree(source)[0], number, prefixes, max_depth, len(source))
 
 
 def _prefixes(inclusive_prefixes: Iterable[str]) -> tuple[bytes, ...]:

@@ -171,7 +171,7 @@ class Verifier:
             if self._policy is None or not self._policy.accept_unsigned:
                 raise
             root = self._reader.parse(document)
-            octets = canonicalize_document(root, 0, (), self._reader.max_depth)
+            octets = canonicalize_document(root, 0, (), self._reader.max_depth, len(document))
             if PLAIN_ALONE:
                 self._reader.check_plain(octets)
             message = UnsignedMessage(octets, self._canonical_reader, message_facts(root))

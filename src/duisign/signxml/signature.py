@@ -99,7 +99,7 @@ class Signature:
             previous.tail = (previous.tail or "") + tail
         element.tail = None
         parent.remove(element)
-        return canonicalize_document(parent, LANE_ALGORITHM[method], (), MAX_DEPTH)
+        return canonicalize_document(parent, LANE_ALGORITHM[method], (), MAX_DEPTH, 0)
 
 
 def read_signature(data: object) -> Signature:
