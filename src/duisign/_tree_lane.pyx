@@ -14,7 +14,7 @@ from lxml.includes.tree cimport (
 )
 
 from duisign._bindings cimport bindings_free, bindings_open, unbind_to
-from duisign._document_tree cimport root_node
+from duisign._document_tree cimport is_long, root_node
 from duisign._octets cimport (
     Octets, octets_free, octets_open, octets_take, put, put_octet, put_string, put_text,
 )
@@ -306,7 +306,7 @@ cdef object canonical_source(
         raise doctype_error()
     return canonical(
         <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, size, False, NULL,
-        True, False,
+        size == 0 or is_long(size), False,
     )
 
 

@@ -13,10 +13,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
-from itertools import chain
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
+from duisign._document_tree import work_in_batch
 from duisign.errors import DuisignError
 from duisign.limits import (
     CHUNK_DOCUMENTS,
@@ -283,22 +283,23 @@ class _Work(Generic[_Item, _Value, _Result]):
     def share_out(self, shares: int) -> list[tuple[int, int]]:
         """Cut the chunks that nobody has begun, the last ones, into ever smaller ones, so that all workers end at once.
 
-        Each is one of so many shares of what is left. Returns the index of its first item and the length of each.
+        Each is one of so many shares of what is left, or all that is left of a chunk that was smaller. Returns the
+        index of its first item and the length of each.
         """
-        first = 0
-        chunks: deque[list[_Item]] = deque()
+        chunks: deque[tuple[int, list[_Item]]] = deque()
         with suppress(IndexError):
             while True:
-                first, items = self.waiting.pop()
-                chunks.appendleft(items)
-        left = list(chain.from_iterable(chunks))
+                chunks.appendleft(self.waiting.pop())
+        left = sum(len(items) for _, items in chunks)
         cuts: list[tuple[int, int]] = []
-        start = 0
-        while start < len(left):
-            chunk = left[start : start + max(self.least, (len(left) - start) // shares)]
-            self.waiting.append((first + start, chunk))
-            cuts.append((first + start, len(chunk)))
-            start += len(chunk)
+        for first, items in chunks:
+            start = 0
+            while start < len(items):
+                piece = items[start : start + max(self.least, left // shares)]
+                self.waiting.append((first + start, piece))
+                cuts.append((first + start, len(piece)))
+                start += len(piece)
+                left -= len(piece)
         return cuts
 
     def hand_over(self) -> None:
@@ -341,6 +342,7 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
         results: list[_Result] = []
+        work_in_batch(True)
         try:
             if self._in_chunks is not None:
                 self._work_off_at_once(self._in_chunks, first, items, results)
@@ -350,6 +352,8 @@ class _Work(Generic[_Item, _Value, _Result]):
                 results.append(_result(self._call, self._make, index, item))
         except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
             return results, _Failed(failure)
+        finally:
+            work_in_batch(False)
         return results, None
 
     def _work_off_at_once(
