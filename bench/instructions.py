@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import platform
 import re
@@ -204,7 +205,7 @@ def _counted(folder: Path, window: Path, names: Sequence[str], environment: Mapp
         name, instructions, releases = read_dump(path.read_text().splitlines())
         workload, _, calls = name.rpartition(", ")
         if workload:
-            found[workload] = {**_parts(instructions, int(calls)), RELEASES: round(releases / int(calls))}
+            found[workload] = {**_parts(instructions, int(calls)), RELEASES: math.ceil(releases / int(calls))}
     if set(found) != set(names):
         raise CountingError(f"callgrind counted {sorted(found)} instead of {sorted(names)}")
     return found

@@ -22,12 +22,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import duisign
 from documents import service_request
-from duisign._document_tree import work_in_batch
 from duisign.testing import Smki
 
 SIZES = {"0.6 KB": 600, "2.8 KB": 2_800, "700 KB": 700_000}
-JOBS = ("sign", "verify", "verify_many", "canonicalize")
-"""The calls that are counted; "verify_many" is what one of its threads does for a document."""
+JOBS = ("sign", "verify", "canonicalize")
 WARM_UP_CALLS = 5
 """Of each workload, for what depends on its document."""
 COMMON_CALLS = 100
@@ -53,17 +51,9 @@ def calls(job: str, octets: int) -> Callable[[], object]:
     signer = duisign.Signer(identity.private_key, identity.certificate, deterministic=True)
     if job == "sign":
         return lambda: signer.sign(document)
-    signed, verifier = signer.sign(document), duisign.Verifier(duisign.PinnedCertificates([identity.certificate]))
     if job == "verify":
+        signed, verifier = signer.sign(document), duisign.Verifier(duisign.PinnedCertificates([identity.certificate]))
         return lambda: verifier.verify(signed)
-    if job == "verify_many":
-
-        def in_batch() -> None:
-            work_in_batch(True)
-            verifier.verify(signed)
-            work_in_batch(False)
-
-        return in_batch
     return lambda: duisign.canonicalize(document)
 
 

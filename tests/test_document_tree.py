@@ -18,7 +18,7 @@ from lxml import etree
 
 import duisign
 import readings
-from duisign._document_tree import BY_LIBXML2, DocumentTree, document_tree, work_in_batch
+from duisign._document_tree import BY_LIBXML2, DocumentTree, document_tree
 from duisign._markup import UTF8, prolog
 from duisign._message_facts import message_facts
 from duisign._tree_lane import canonicalize_document
@@ -34,7 +34,6 @@ sys.path.insert(0, str(Path(__file__).parent / "memory"))
 from growth import malloc_octets
 
 SECONDS = 120
-LONG_IN_BATCH = 512
 SYMBOLS = (
     "xmlCtxtGetStatus",
     "xmlCtxtGetVersion",
@@ -115,7 +114,7 @@ def many(piece, octets):
     return b"<a>" + piece * (octets // len(piece) + 1) + b"</a>"
 
 
-SIZES = (250, LONG_IN_BATCH + 1, SHORT_OCTETS - 10, SHORT_OCTETS + 1, SHARED_PARSER_OCTETS + 1)
+SIZES = (250, SHORT_OCTETS - 10, SHORT_OCTETS + 1, SHARED_PARSER_OCTETS + 1)
 PIECES = (
     b"<b/>", b"<b c='1' d=''/>", b"text", b"&lt;", b"<b>t</b>", b"<!--c-->t", b"<?p d?>", b"<![CDATA[x]]>y<b/>",
     b'<p:b xmlns:p="urn:p" p:q="1"/>', b'<b xmlns=""/><b xmlns="urn:x"><c/></b>', "\u20ac\U0001f600".encode(), b"\r\n",
@@ -134,19 +133,10 @@ NAMESPACES = (
 )
 
 
-@pytest.fixture(params=[False, True], ids=["alone", "in a batch"])
-def alone_or_in_batch(request):
-    """Documents of 512 octets and more are read without the lock in a batch, alone those of 8 KiB."""
-    work_in_batch(request.param)
-    yield
-    work_in_batch(False)
-
-
 @pytest.mark.borrowed
 class TestTrees:
     """What `document_tree` makes, or does not."""
 
-    @pytest.mark.usefixtures("alone_or_in_batch")
     @pytest.mark.parametrize("octets", SIZES)
     @pytest.mark.parametrize("piece", PIECES)
     def test_are_lxmls_whatever_they_are_made_of(self, piece, octets):
@@ -265,7 +255,6 @@ class TestTrees:
         wrong, start = [], threading.Barrier(4)
 
         def work():
-            work_in_batch(True)
             start.wait()
             for _ in range(20):
                 trees = [document_tree(document) for document in sources]
@@ -279,7 +268,6 @@ class TestTrees:
         assert wrong == []
 
     @pytest.mark.release_build
-    @pytest.mark.usefixtures("alone_or_in_batch")
     @pytest.mark.parametrize("octets", SIZES)
     @pytest.mark.parametrize("end", [b"", b"<", b"\0"])
     def test_are_freed_as_a_whole(self, octets, end):
@@ -364,7 +352,6 @@ class Remaker:
 
 
 @pytest.mark.borrowed
-@pytest.mark.usefixtures("alone_or_in_batch")
 @pytest.mark.parametrize("octets", SIZES)
 def test_a_finalizer_that_makes_trees_changes_none(octets):
     document = many(b"<b>t</b>", octets)

@@ -13,6 +13,7 @@ from lxml import etree
 import duisign
 from duisign import CanonicalizationMethod
 from duisign.document import PLAIN_ALONE
+from duisign.limits import EXPANSION_ALLOWANCE, MAX_EXPANSION
 
 MALFORMED = {
     "empty": b"",
@@ -280,6 +281,30 @@ class TestProportion:
         assert error_of(strict.sign, unsigned).code == "canonical-form-too-large"
         exclusive = CanonicalizationMethod.EXCLUSIVE_C14N_1_0
         assert error_of(lambda d: duisign.canonicalize(d, exclusive), unsigned).code == "canonical-form-too-large"
+
+    @pytest.mark.unusual
+    @pytest.mark.parametrize("lanes", ["both", "tree"])
+    @pytest.mark.parametrize("beyond", [-30_000, -1, 0, 1, 30_000])
+    def test_the_limit_of_a_form_is_exact(self, monkeypatch, smki, verifier, lanes, beyond):
+        """Six times its document and 64 KiB, whatever room its buffer has."""
+        monkeypatch.setenv("DUISIGN_LANES", lanes)
+        exclusive = CanonicalizationMethod.EXCLUSIVE_C14N_1_0
+        start, end = f"<r xmlns:a='u:{'A' * 50}'>{'<a:b/>' * 5_000}", "</r>"
+        excess = len(duisign.canonicalize(etree.fromstring(start + end), exclusive))
+        excess -= MAX_EXPANSION * len(start + end) + EXPANSION_ALLOWANCE
+        # Each octet of text takes five off, each of a comment, which is not in the form, six.
+        text = (beyond - excess) % 6
+        comment = (excess - beyond - 5 * text) // 6 - len("<!---->")
+        document = f"{start}{'t' * text}<!--{'c' * comment}-->{end}".encode()
+        form = duisign.canonicalize(etree.fromstring(document), exclusive)
+        assert len(form) == MAX_EXPANSION * len(document) + EXPANSION_ALLOWANCE + beyond
+        signer = duisign.Signer(smki.user.private_key, smki.user.certificate, profile=duisign.Profile.SIGNXML)
+        if beyond <= 0:
+            assert duisign.canonicalize(document, exclusive) == form
+            assert verifier.verify(signer.sign(document)).signed_bytes == form
+        else:
+            assert error_of(lambda d: duisign.canonicalize(d, exclusive), document).code == "canonical-form-too-large"
+            assert error_of(signer.sign, document).code == "canonical-form-too-large"
 
     @pytest.mark.timed
     def test_time_grows_with_the_size(self):

@@ -8,6 +8,9 @@ from duisign._tree_builder cimport Block
 
 
 cdef enum:
+    # Octets of a document whose parse or walk is worth giving up the GIL for: another thread that runs Python's own
+    # code keeps it for five milliseconds then. Threads of a batch gain nothing where it is given up for shorter ones.
+    LONG_TREE = 8192
     # Octets that libxml2's parser wants at hand: INPUT_CHUNK of its parserInternals.h.
     INPUT_CHUNK = 250
     # Octets of memory that a tree and what is made of it may take per octet of the document, but for hostile ones.
@@ -22,10 +25,6 @@ cdef class DocumentTree:
     cdef Block* blocks
     # whose dictionary has the names; nothing that could lead back to the tree
     cdef object parser
-
-
-# Whether the parse or walk of a document of so many octets is worth giving up the GIL for.
-cdef bint is_long(Py_ssize_t octets) noexcept nogil
 
 
 cdef xmlNode* root_node(object root) noexcept

@@ -42,26 +42,9 @@ cdef extern from "_loaded_module.h":
     void* duisign_open_module(const char* path) noexcept nogil
     void* duisign_own_symbol(void* module, const char* name) noexcept nogil
 
-cdef extern from *:
-    """
-    #if defined(_MSC_VER)
-    #define DUISIGN_OF_THREAD __declspec(thread)
-    #else
-    #define DUISIGN_OF_THREAD __thread
-    #endif
-    static DUISIGN_OF_THREAD int duisign_in_batch;
-    """
-    # This thread works off a batch, and so do others.
-    bint in_batch "duisign_in_batch"
-
 cdef enum:
     # Octets of a longer document would be more than libxml2 counts for one text.
     LONGEST_DOCUMENT = 1 << 29
-    # Octets of a document whose parse or walk is worth giving up the GIL for: another thread that runs Python's own
-    # code keeps it for five milliseconds then. And of one in a batch, whose other threads keep it for microseconds:
-    # where they wait for what is shorter than this, two of them take longer than one.
-    LONG_TREE = 8192
-    LONG_IN_BATCH = 512
 
 cdef Py_ssize_t PARSER_OCTETS = limits.PARSER_OCTETS
 cdef Py_ssize_t SHARED_PARSER_OCTETS = limits.SHARED_PARSER_OCTETS
@@ -114,16 +97,6 @@ cdef class LibxmlParser:
             libxml2.free_context(self.builder.context)
 
 
-cdef bint is_long(Py_ssize_t octets) noexcept nogil:
-    return octets >= (LONG_IN_BATCH if in_batch else LONG_TREE)
-
-
-def work_in_batch(bint begins):
-    """Tell that this thread begins, or ends, to work off documents as others do, which wait for the GIL meanwhile."""
-    global in_batch
-    in_batch = begins
-
-
 cdef bint build(
     Builder* builder, const char* first, size_t first_length, const char* second, size_t second_length,
     size_t padding,
@@ -172,7 +145,7 @@ cdef DocumentTree tree_by(
     cdef Py_ssize_t length = first_length + second_length
     cdef size_t padding = INPUT_CHUNK if length <= SHORT_OCTETS else 0
     cdef bint built
-    if not is_long(length):
+    if length < LONG_TREE:
         built = build(&parser.builder, first, first_length, second, second_length, padding)
     else:
         with nogil:

@@ -46,6 +46,7 @@ cdef struct Octets:
 cdef int octets_open(Octets* octets, size_t capacity, size_t limit, Sha256* sha256) except -1 nogil
 cdef void octets_free(Octets* octets) noexcept nogil
 cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t length) noexcept nogil
+cdef void octets_end(Octets* octets) noexcept nogil
 cdef bytes octets_take(Octets* octets)
 cdef bint octets_digest(Octets* octets, unsigned char* digest) noexcept nogil
 

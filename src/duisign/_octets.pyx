@@ -104,7 +104,7 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
     if octets.discarding:
         octets.length = octets.kept
         return
-    # Counted here and not for every piece: what passes the buffer by is at most its capacity.
+    # Counted here and not for every piece: the rest is counted at the end.
     if octets.length + length > octets.remaining:
         octets.too_long = octets.failed = True
         return
@@ -130,6 +130,12 @@ cdef void octets_put_slow(Octets* octets, const unsigned char* source, size_t le
             return
     memcpy(octets.data + octets.length, source, length)
     octets.length += length
+
+
+cdef void octets_end(Octets* octets) noexcept nogil:
+    """Nothing more will be written: see whether all of it is within the limit."""
+    if not octets.failed and octets.length > octets.remaining:
+        octets.too_long = octets.failed = True
 
 
 cdef bint octets_digest(Octets* octets, unsigned char* digest) noexcept nogil:

@@ -11,7 +11,7 @@ from lxml.includes.tree cimport (
     XML_CDATA_SECTION_NODE, XML_ELEMENT_NODE, XML_TEXT_NODE, xmlAttr, xmlNode, xmlNs,
 )
 
-from duisign._document_tree cimport is_long, root_node
+from duisign._document_tree cimport LONG_TREE, root_node
 from duisign._sha256 cimport DIGEST, Sha256Start
 from duisign._signature_frame cimport BASE64_OF_DIGEST, SIGNED_INFO_END, put_signed_info_end
 from duisign._signature_place cimport (
@@ -159,7 +159,7 @@ cdef class SignatureElement:
         """Make the canonical octets; False where there is another Signature and the walk shall stop at it."""
         self.octets = canonical(
             <xmlNode*> root_node(self.root).doc, self.signature, 0 if self.profile is _DUIS else EXCLUSIVE, (),
-            self.max_depth, self.size, False, self.octets_digest, is_long(self.size), stop_at_signature,
+            self.max_depth, self.size, False, self.octets_digest, self.size >= LONG_TREE, stop_at_signature,
         )
         return self.octets is not None
 

@@ -8,7 +8,7 @@ from libc.string cimport strcmp
 
 from lxml.includes.tree cimport XML_ELEMENT_NODE, xmlNode, xmlNs
 
-from duisign._document_tree cimport is_long, root_node
+from duisign._document_tree cimport LONG_TREE, root_node
 from duisign._tree_lane cimport canonical
 
 from duisign.errors import (
@@ -111,7 +111,7 @@ cdef xmlNode* checked_root(object root) except NULL:
 cdef int locate(object root, int max_depth, Py_ssize_t size, Places* places) except -1:
     """Check the document as a whole, and find its Signatures."""
     cdef xmlNode* node = checked_root(root)
-    if is_long(size):
+    if size >= LONG_TREE:
         with nogil:
             find_signatures(node, max_depth, places)
     else:
@@ -157,7 +157,7 @@ def digest_for_signing(
     places.outer = NULL
     # Mostly there is none: then one walk does for the search and the digest.
     digest = canonical(
-        <xmlNode*> top.doc, NULL, algorithm, (), max_depth, size, True, NULL, is_long(size), True
+        <xmlNode*> top.doc, NULL, algorithm, (), max_depth, size, True, NULL, size >= LONG_TREE, True
     )
     if digest is None:
         locate(root, max_depth, size, &places)
@@ -176,7 +176,7 @@ def digest_for_signing(
         ns = ns.next
     if digest is None:
         digest = canonical(
-            <xmlNode*> top.doc, places.outer, algorithm, (), max_depth, size, True, NULL, is_long(size),
+            <xmlNode*> top.doc, places.outer, algorithm, (), max_depth, size, True, NULL, size >= LONG_TREE,
             False,
         )
     return digest, binds_ds, index, top.next == NULL

@@ -14,9 +14,9 @@ from lxml.includes.tree cimport (
 )
 
 from duisign._bindings cimport bindings_free, bindings_open, unbind_to
-from duisign._document_tree cimport is_long, root_node
+from duisign._document_tree cimport LONG_TREE, root_node
 from duisign._octets cimport (
-    Octets, octets_free, octets_open, octets_take, put, put_octet, put_string, put_text,
+    Octets, octets_end, octets_free, octets_open, octets_take, put, put_octet, put_string, put_text,
 )
 from duisign._pointers cimport pointers_free, pointers_open
 from duisign._sha256 cimport (
@@ -207,6 +207,7 @@ cdef void walk_apex(Walk* walk, const xmlNode* apex) noexcept nogil:
         declare_ancestors(walk, apex)
         if not walk.failure:
             walk_subtree(walk, apex, True)
+    octets_end(walk.out)
 
 
 cdef void digest_octets(Walk* walk, Sha256* sha256, unsigned char* digest) noexcept nogil:
@@ -306,7 +307,7 @@ cdef object canonical_source(
         raise doctype_error()
     return canonical(
         <xmlNode*> node.doc if document else node, NULL, algorithm, inclusive_prefixes, max_depth, size, False, NULL,
-        size == 0 or is_long(size), False,
+        size == 0 or size >= LONG_TREE, False,
     )
 
 

@@ -16,7 +16,6 @@ from contextlib import suppress
 from operator import length_hint
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from duisign._document_tree import work_in_batch
 from duisign.errors import DuisignError
 from duisign.limits import (
     CHUNK_DOCUMENTS,
@@ -50,7 +49,7 @@ _CHUNK_SECONDS = 0.002
 """Seconds that a chunk may take, as far as the last one tells: so long its results, or an end, may be waited for."""
 
 _LEAST_SHARE = 8
-"""One of so many parts of what may make a chunk is worth one at last, when no more items come."""
+"""One of so many parts of what may make a chunk is worth a piece, when no more items come and chunks are cut."""
 
 _Item = TypeVar("_Item")
 _Value = TypeVar("_Value")
@@ -210,7 +209,7 @@ class _Work(Generic[_Item, _Value, _Result]):
     `waiting`: chunks that nobody has begun. `_resting`: an entry for each thread that has nothing to do. Taking from
     these, and putting into them, are single steps of the interpreter: they need no lock, which others would wait for.
     `long`: each call takes long, as far as the caller's thread knows; `most`: how many of them make a chunk; `least`:
-    how many of them are worth one at last.
+    how many of them are worth a piece at last.
     """
 
     __slots__ = (
@@ -281,10 +280,10 @@ class _Work(Generic[_Item, _Value, _Result]):
         return True
 
     def share_out(self, shares: int) -> list[tuple[int, int]]:
-        """Cut the chunks that nobody has begun, the last ones, into ever smaller ones, so that all workers end at once.
+        """Cut the chunks that nobody has begun, the last ones, into smaller ones, so that all workers end at once.
 
-        Each is one of so many shares of what is left, or all that is left of a chunk that was smaller. Returns the
-        index of its first item and the length of each.
+        Each is one of so many shares of what is left, as far as its chunk goes, with what would be too little for a
+        piece of its own. Returns the index of its first item and the length of each.
         """
         chunks: deque[tuple[int, list[_Item]]] = deque()
         with suppress(IndexError):
@@ -295,7 +294,8 @@ class _Work(Generic[_Item, _Value, _Result]):
         for first, items in chunks:
             start = 0
             while start < len(items):
-                piece = items[start : start + max(self.least, left // shares)]
+                end = start + max(self.least, left // shares)
+                piece = items[start:] if len(items) - end < self.least else items[start:end]
                 self.waiting.append((first + start, piece))
                 cuts.append((first + start, len(piece)))
                 start += len(piece)
@@ -342,7 +342,6 @@ class _Work(Generic[_Item, _Value, _Result]):
 
     def _worked_off(self, first: int, items: list[_Item]) -> tuple[list[_Result], _Failed | None]:
         results: list[_Result] = []
-        work_in_batch(True)
         try:
             if self._in_chunks is not None:
                 self._work_off_at_once(self._in_chunks, first, items, results)
@@ -352,8 +351,6 @@ class _Work(Generic[_Item, _Value, _Result]):
                 results.append(_result(self._call, self._make, index, item))
         except BaseException as failure:  # noqa: BLE001 - raised behind the results of what came before it
             return results, _Failed(failure)
-        finally:
-            work_in_batch(False)
         return results, None
 
     def _work_off_at_once(
